@@ -1,0 +1,75 @@
+"""Every error asid_hf raises on purpose. A message says what was given, what is allowed and what to do."""
+
+from __future__ import annotations
+
+
+class AsidError(Exception):
+    """Base of all errors of this package; catching it catches nothing that is a bug.
+
+    Example:
+        >>> issubclass(MediaError, AsidError)
+        True
+    """
+
+
+class MediaError(AsidError):
+    """A clip that cannot be read.
+
+    Attributes:
+        reason: one of `REASONS`, for counting.
+
+    Example:
+        >>> MediaError("not_found", "clip.mp4 does not exist.").reason
+        'not_found'
+    """
+
+    REASONS = (
+        "not_found",
+        "not_a_file",
+        "unreadable",
+        "empty",
+        "not_media",
+        "no_streams",
+        "damaged",
+        "stalled",
+        "too_large",
+        "remote_not_allowed",
+        "unsupported_source",
+    )
+
+    def __init__(self, reason: str, message: str) -> None:
+        if reason not in self.REASONS:
+            raise ValueError(f"MediaError reason {reason!r} is none of {', '.join(self.REASONS)}.")
+        super().__init__(message)
+        self.reason = reason
+
+    def __reduce__(self) -> tuple:  # an error crosses process borders inside .map(num_proc=...)
+        return type(self), (self.reason, str(self))
+
+
+class CaptionFileError(AsidError):
+    """A captions file, or a line of one, that has none of the accepted shapes."""
+
+
+class InputError(AsidError):
+    """Command or function arguments that cannot be carried out as given."""
+
+
+class OutputError(AsidError):
+    """An output folder that cannot be written, or that another configuration wrote."""
+
+
+class MissingExtraError(AsidError, ImportError):
+    """A feature whose optional packages are not installed.
+
+    Example:
+        >>> str(MissingExtraError("speech recognition", "embedded"))
+        'speech recognition needs packages that are not installed: pip install "asid_hf[embedded]"'
+    """
+
+    def __init__(self, feature: str, extra: str) -> None:
+        super().__init__(f'{feature} needs packages that are not installed: pip install "asid_hf[{extra}]"')
+        self.feature, self.extra = feature, extra
+
+    def __reduce__(self) -> tuple:
+        return type(self), (self.feature, self.extra)
