@@ -202,6 +202,9 @@ class Conflict(TypedDict):
 class Finding(TypedDict):
     """One verdict on one span. Offsets are into the text that `text_field` names ("draft", "attributes.speech", ...);
     a missing fact has an empty span at the end of that text. `time_start`, `time_end` are None where none applies.
+
+    `suggestion` is what should stand in place of the span: other words, the sentence that a missing fact needs, ""
+    where the claim has to go, the span itself where the sentence belongs elsewhere in time, None where nobody can say.
     """
 
     finding_id: str
@@ -218,6 +221,7 @@ class Finding(TypedDict):
     time_end: float | None
     evidence: str
     reason: str
+    suggestion: str | None
     confidence: float
     resolved: bool
 
@@ -297,6 +301,7 @@ def verified_features() -> Features:
         "time_end": real,
         "evidence": text,
         "reason": text,
+        "suggestion": text,
         "confidence": real,
         "resolved": flag,
     }

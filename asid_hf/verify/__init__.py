@@ -1,0 +1,1 @@
+"""ASID-Verify: one stage a file, each a callable for `Dataset.map`."""

@@ -1,0 +1,105 @@
+"""The command `asid`: parsing, messages and exit codes; the work is imported inside the commands."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from asid_hf.errors import AsidError, CaptionFileError, InputError, MissingExtraError, OutputError
+
+EXIT_CODES = {InputError: 2, CaptionFileError: 3, OutputError: 4, MissingExtraError: 5}
+NOTHING_KEPT, INTERRUPTED = 6, 130
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="ASID for the Hugging Face ecosystem: verified attribute captions of videos.",
+)
+
+
+def main() -> None:
+    """Run the command line; every error of ours is one line on stderr and an exit code of its own.
+
+    Example:
+        >>> main  # doctest: +ELLIPSIS
+        <function main at ...>
+    """
+    try:
+        app()
+    except AsidError as error:
+        typer.secho(f"asid: {error}", err=True, fg="red")
+        sys.exit(next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), 1))
+    except KeyboardInterrupt:
+        typer.secho("asid: stopped. Run the same command again to go on where it was.", err=True)
+        sys.exit(INTERRUPTED)
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
+    if version:
+        from asid_hf.version import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.command()
+def verify(
+    inputs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="INPUT...", help="Video files, folders, patterns, or a saved dataset with a video column."
+        ),
+    ] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the verified dataset.")] = ...,
+    captions: Annotated[
+        Path | None,
+        typer.Option(help="JSON lines with captions to verify: ASID-1M's shapes, or {video_id, caption}."),
+    ] = None,
+    demo: Annotated[bool, typer.Option("--demo", help="Verify a clip made here, with three planted faults.")] = False,
+    embed_videos: Annotated[bool, typer.Option(help="Store the videos' bytes instead of relative paths.")] = False,
+    overwrite: Annotated[bool, typer.Option(help="Start an earlier run's output afresh.")] = False,
+    recogniser: Annotated[str, typer.Option(help="Speech recogniser.")] = "moonshine-tiny",
+    screen_text: Annotated[bool, typer.Option(help="Read text on screen (the dearest sensor).")] = True,
+    refine: Annotated[bool, typer.Option(help="Repair what has findings; off: only judge.")] = True,
+    allow_remote: Annotated[bool, typer.Option(help="Let http(s) addresses be fetched.")] = False,
+    num_proc: Annotated[int, typer.Option(min=1, help="Processes that measure clips.")] = 1,
+    video_root: Annotated[
+        Path | None, typer.Option(help="Folder that a saved dataset's video paths may lie in; default: its own.")
+    ] = None,
+) -> None:
+    """Verify videos: transcript, measured evidence, findings on given captions, repaired attribute captions.
+
+    Exit codes: 0 done; 2 nothing to verify or unusable arguments; 3 captions file; 4 output; 5 packages missing;
+    6 no clip could be read; 130 stopped.
+    """
+    from asid_hf.verify.inputs import collect
+    from asid_hf.verify.pipeline import VerifyConfig, require_embedded
+    from asid_hf.verify.pipeline import verify as run
+
+    require_embedded()
+    config = VerifyConfig(recogniser, screen_text, refine, embed_videos, allow_remote)
+    if demo:
+        if inputs or captions:
+            raise InputError("--demo brings its own clip and caption: leave out INPUT and --captions.")
+        from asid_hf.demo.clip import write_demo
+
+        clip, captions = write_demo(output / "demo")
+        inputs = [str(clip)]
+    videos = collect(inputs or [], video_root)
+    report = run(videos, output, captions=captions, config=config, overwrite=overwrite, num_proc=num_proc)
+    from asid_hf.verify.show import show_findings, show_report
+
+    show_report(report, output)
+    if demo:
+        show_findings(output)
+    if not report["kept"]:
+        typer.secho(f"asid: no clip could be read; see {output / 'rejects.jsonl'}.", err=True, fg="red")
+        raise typer.Exit(NOTHING_KEPT)
+
+
+if __name__ == "__main__":
+    main()

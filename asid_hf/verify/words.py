@@ -1,0 +1,203 @@
+"""Spoken words against quoted words: alignment that forgives what recognisers and writers do to the same speech."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from functools import lru_cache
+from itertools import pairwise
+
+from asid_hf.schema import Utterance
+
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+_NUMBERS = dict(
+    zip(
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+        "seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand".split(),
+        [*range(21), 30, 40, 50, 60, 70, 80, 90, 100, 1000],
+        strict=True,
+    )
+)
+_FUNCTION_WORDS = frozenset(
+    "a an the this that these those and or but so then well oh um uh er ah yeah yes no not is are was were be been am "
+    "do does did have has had will would shall should can could may might must to of in on at by for from with as it "
+    "its i you he she we they me him her us them my your his our their s t re ve ll d m there here just really very "
+    "like know what which who if when".split()
+)
+OTHER_WORD = 0.5  # words less alike than this, by letters and by sound, are other words, not misheard ones
+_ABSENT_COST = 0.62  # mean cost a quoted word from which the quotation was not said at all
+LONGEST = 400  # quoted words that are aligned; a longer quotation is judged by its first ones
+
+
+@dataclass(frozen=True)
+class Heard:
+    """How a quotation aligns with a transcript.
+
+    Attributes:
+        verdict: "matched", "misquoted" or "absent".
+        start, end: seconds over which the matching words were said; 0, 0 when absent.
+        text: the transcript's words there.
+        wrong: quoted content words that were not said.
+    """
+
+    verdict: str
+    start: float = 0.0
+    end: float = 0.0
+    text: str = ""
+    wrong: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Spoken:
+    word: str
+    shown: str
+    start: float
+    end: float
+
+
+def align_quote(quote: str, transcript: list[Utterance]) -> Heard:
+    """Find where in a transcript a quotation was said, and whether its words are the words said.
+
+    The quotation is aligned as a whole to any stretch of the transcript at the least cost (Sellers 1980); a word costs
+    what it differs, by letters or by sound, so misrecognised words cost little and other words cost all.
+
+    Args:
+        quote: the quoted words; elisions ("...") may leave words out.
+        transcript: verified utterances in time order.
+
+    Returns:
+        The best stretch and the verdict on it.
+
+    Example:
+        >>> said = [{"start": 1.0, "end": 3.0, "speaker": None, "text": "The train leaves at nine."}]
+        >>> align_quote("the train leaves at 9", said).verdict
+        'matched'
+        >>> align_quote("The train leaves at noon", said).wrong
+        ('noon',)
+    """
+    quoted = [match.group() for match in _WORD.finditer(quote)][:LONGEST]
+    spoken = spoken_words(transcript)
+    if not quoted or not spoken:
+        return Heard("absent" if quoted else "matched")
+    pairs, cost = _align([_plain(word) for word in quoted], [word.word for word in spoken])
+    said = [j for _, j in pairs if j is not None]
+    if not said or cost / len(quoted) >= _ABSENT_COST:
+        return Heard("absent")
+    first, last = spoken[said[0]], spoken[said[-1]]
+    text = " ".join(word.shown for word in spoken[said[0] : said[-1] + 1])
+    wrong = _wrong_words(quoted, [word.word for word in spoken], pairs)
+    return Heard("misquoted" if wrong else "matched", first.start, last.end, text, tuple(wrong))
+
+
+def spoken_words(transcript: list[Utterance]) -> list[_Spoken]:
+    """The words of a transcript with times, spread over each utterance by their length in letters.
+
+    Example:
+        >>> said = [{"start": 1.0, "end": 2.0, "speaker": None, "text": "No, no.", "confidence": None}]
+        >>> [(word.word, word.start) for word in spoken_words(said)]
+        [('no', 1.0), ('no', 1.5)]
+    """
+    words = []
+    for utterance in transcript:
+        found = list(_WORD.finditer(utterance["text"]))
+        total = sum(len(match.group()) for match in found) or 1
+        position, length = utterance["start"], utterance["end"] - utterance["start"]
+        shown = re.findall(r"\S+", utterance["text"])
+        for i, match in enumerate(found):
+            end = position + length * len(match.group()) / total
+            text = shown[i] if len(shown) == len(found) else match.group()
+            words.append(_Spoken(_plain(match.group()), text, position, end))
+            position = end
+    return words
+
+
+def content_words(text: str) -> list[str]:
+    """The words of a text that carry its content: function words and fillers left out.
+
+    Example:
+        >>> content_words("Well, the train is late.")
+        ['train', 'late']
+    """
+    plain = [_plain(match.group()) for match in _WORD.finditer(text)]
+    return [word for word in plain if word not in _FUNCTION_WORDS]
+
+
+def _plain(word: str) -> str:
+    word = word.lower().replace("’", "'")
+    return str(_NUMBERS[word]) if word in _NUMBERS else word.removesuffix("'s").replace("'", "")
+
+
+def _align(quoted: list[str], spoken: list[str]) -> tuple[list[tuple[int, int | None]], float]:
+    """Semi-global alignment: all quoted words, any stretch of the spoken ones. Pairs (quoted, spoken or None), cost."""
+    skip_quoted, skip_spoken = 1.0, 0.35  # a word nobody said; a word the writer left out
+    rows = [[0.0] * (len(spoken) + 1)]
+    for word in quoted:
+        above, row = rows[-1], [rows[-1][0] + skip_quoted]
+        for j, heard in enumerate(spoken, start=1):
+            row.append(
+                min(above[j - 1] + 1.0 - _likeness(word, heard), above[j] + skip_quoted, row[j - 1] + skip_spoken)
+            )
+        rows.append(row)
+    j = min(range(len(spoken) + 1), key=lambda column: rows[-1][column])
+    cost, pairs = rows[-1][j], []
+    i = len(quoted)
+    while i:
+        here = rows[i][j]
+        if j and abs(here - (rows[i - 1][j - 1] + 1.0 - _likeness(quoted[i - 1], spoken[j - 1]))) < 1e-9:
+            pairs.append((i - 1, j - 1))
+            i, j = i - 1, j - 1
+        elif abs(here - (rows[i - 1][j] + skip_quoted)) < 1e-9:
+            pairs.append((i - 1, None))
+            i -= 1
+        else:
+            j -= 1
+    return pairs[::-1], cost
+
+
+@lru_cache(maxsize=65536)
+def _likeness(one: str, other: str) -> float:
+    if one == other:
+        return 1.0
+    if one.isdigit() and other.isdigit():
+        return 0.0
+    letters = SequenceMatcher(None, one, other, autojunk=False).ratio()
+    sounds = SequenceMatcher(None, _sound(one), _sound(other), autojunk=False).ratio()
+    return 0.95 * max(letters, sounds * 0.9)
+
+
+def _sound(word: str) -> str:
+    """A rough English sound key: letters that sound alike become one, vowels weaken, doubles go."""
+    for spelling, sound in _SPELLINGS:
+        word = word.replace(spelling, sound)
+    return re.sub(r"(.)\1+", r"\1", re.sub(r"[aeiouy]+", "a", word))
+
+
+_SPELLINGS = (
+    ("ph", "f"), ("ght", "t"), ("gh", ""), ("kn", "n"), ("wr", "r"), ("wh", "w"), ("ck", "k"), ("tion", "shn"),
+    ("sch", "sk"), ("tch", "ch"), ("ce", "se"), ("ci", "si"), ("cy", "sy"), ("dge", "j"), ("c", "k"), ("q", "k"),
+    ("x", "ks"), ("z", "s"), ("v", "f"), ("d", "t"), ("b", "p"), ("g", "k"),
+)  # fmt: skip
+
+
+def _wrong_words(quoted: list[str], spoken: list[str], pairs: list[tuple[int, int | None]]) -> list[str]:
+    """Content words of the quotation that stand for other words, or for none."""
+    wrong = []
+    for position, (i, j) in enumerate(pairs):
+        word = _plain(quoted[i])
+        if word in _FUNCTION_WORDS:
+            continue
+        around = [k for _, k in pairs[max(0, position - 2) : position + 3] if k is not None]
+        near = spoken[min(around) : max(around) + 1] if around else []
+        if j is not None and _likeness(word, spoken[j]) >= OTHER_WORD:
+            continue
+        # A recogniser joins and splits words: "every one" for "everyone".
+        joined = ["".join(pair) for pair in pairwise(near)]
+        beside = [_plain(quoted[k]) for k in (i - 1, i + 1) if 0 <= k < len(quoted)]
+        parts = [*(other + word for other in beside[:1]), *(word + other for other in beside[-1:])]
+        if any(_likeness(word, whole) >= 0.75 for whole in joined + near):
+            continue
+        if any(_likeness(part, whole) >= 0.75 for part in parts for whole in near):
+            continue
+        wrong.append(quoted[i])
+    return wrong
