@@ -83,11 +83,10 @@ def without_anchor(sentence: str, start: int, end: int) -> str:
         >>> without_anchor("He waves at 40s.", 9, 15)
         'He waves.'
     """
-    head, tail = sentence[:start].rstrip(), re.sub(r"^\s*,?\s*", "", sentence[end:])
+    head, tail = sentence[:start].rstrip(), sentence[end:].lstrip()
     if not head:
-        return _capitalised(tail)
-    glue = "" if not tail or tail[0] in ".,;:!?" else " "
-    return head.rstrip(",") + glue + tail if glue == "" else head + glue + tail
+        return _capitalised(tail.lstrip(",;: "))
+    return head.rstrip(",") + tail if tail[:1] in ".,;:!?" else f"{head} {tail}"
 
 
 def _without_hung_quotation(sentence: str, start: int, end: int) -> str | None:

@@ -25,8 +25,10 @@ _FUNCTION_WORDS = frozenset(
     "its i you he she we they me him her us them my your his our their s t re ve ll d m there here just really very "
     "like know what which who if when".split()
 )
-OTHER_WORD = 0.5  # words less alike than this, by letters and by sound, are other words, not misheard ones
-_ABSENT_COST = 0.62  # mean cost a quoted word from which the quotation was not said at all
+OTHER_WORD = 0.75  # words joined or split are the same words from this likeness
+_ALIKE = 0.6  # words less alike than this are not aligned at all
+_SAID_SHARE = 0.4  # share of a quotation's content words that must have been said for it to be that speech, misquoted
+_SKIP_QUOTED, _SKIP_SPOKEN = 1.0, 0.25  # cost of a word nobody said; of a word the writer left out
 LONGEST = 400  # quoted words that are aligned; a longer quotation is judged by its first ones
 
 
@@ -54,6 +56,7 @@ class _Spoken:
     shown: str
     start: float
     end: float
+    utterance: int
 
 
 def align_quote(quote: str, transcript: list[Utterance]) -> Heard:
@@ -80,13 +83,21 @@ def align_quote(quote: str, transcript: list[Utterance]) -> Heard:
     spoken = spoken_words(transcript)
     if not quoted or not spoken:
         return Heard("absent" if quoted else "matched")
-    pairs, cost = _align([_plain(word) for word in quoted], [word.word for word in spoken])
+    heard = [word.word for word in spoken]
+    pairs = _align([_plain(word) for word in quoted], heard)
     said = [j for _, j in pairs if j is not None]
-    if not said or cost / len(quoted) >= _ABSENT_COST:
+    wrong = _wrong_words(quoted, heard, pairs)
+    content = [word for word in quoted if _plain(word) not in _FUNCTION_WORDS]
+    found = (
+        len(content) - len(wrong)
+        if content
+        else len([j for i, j in pairs if j is not None and _same(quoted[i], heard[j])])
+    )
+    if not said or found < _SAID_SHARE * len(content or quoted):
         return Heard("absent")
+    low, high = _reach(pairs, spoken)
+    text = " ".join(word.shown for word in spoken[low : high + 1])
     first, last = spoken[said[0]], spoken[said[-1]]
-    text = " ".join(word.shown for word in spoken[said[0] : said[-1] + 1])
-    wrong = _wrong_words(quoted, [word.word for word in spoken], pairs)
     return Heard("misquoted" if wrong else "matched", first.start, last.end, text, tuple(wrong))
 
 
@@ -99,7 +110,7 @@ def spoken_words(transcript: list[Utterance]) -> list[_Spoken]:
         [('no', 1.0), ('no', 1.5)]
     """
     words = []
-    for utterance in transcript:
+    for number, utterance in enumerate(transcript):
         found = list(_WORD.finditer(utterance["text"]))
         total = sum(len(match.group()) for match in found) or 1
         position, length = utterance["start"], utterance["end"] - utterance["start"]
@@ -107,7 +118,7 @@ def spoken_words(transcript: list[Utterance]) -> list[_Spoken]:
         for i, match in enumerate(found):
             end = position + length * len(match.group()) / total
             text = shown[i] if len(shown) == len(found) else match.group()
-            words.append(_Spoken(_plain(match.group()), text, position, end))
+            words.append(_Spoken(_plain(match.group()), text, position, end, number))
             position = end
     return words
 
@@ -128,31 +139,44 @@ def _plain(word: str) -> str:
     return str(_NUMBERS[word]) if word in _NUMBERS else word.removesuffix("'s").replace("'", "")
 
 
-def _align(quoted: list[str], spoken: list[str]) -> tuple[list[tuple[int, int | None]], float]:
-    """Semi-global alignment: all quoted words, any stretch of the spoken ones. Pairs (quoted, spoken or None), cost."""
-    skip_quoted, skip_spoken = 1.0, 0.35  # a word nobody said; a word the writer left out
+def _reach(pairs: list[tuple[int, int | None]], spoken: list[_Spoken]) -> tuple[int, int]:
+    """First and last spoken word that a quotation stands for, its wrong words at both ends included."""
+    matched = [(position, j) for position, (_, j) in enumerate(pairs) if j is not None]
+    (before, low), (last, high) = matched[0], matched[-1]
+    for _ in range(before):
+        low -= low > 0 and spoken[low - 1].utterance == spoken[low].utterance
+    for _ in range(len(pairs) - 1 - last):
+        high += high + 1 < len(spoken) and spoken[high + 1].utterance == spoken[high].utterance
+    return low, high
+
+
+def _same(quoted: str, heard: str) -> bool:
+    return _likeness(_plain(quoted), heard) >= _ALIKE
+
+
+def _align(quoted: list[str], spoken: list[str]) -> list[tuple[int, int | None]]:
+    """Semi-global alignment: all quoted words, any stretch of the spoken ones; pairs (quoted, spoken or None)."""
     rows = [[0.0] * (len(spoken) + 1)]
     for word in quoted:
-        above, row = rows[-1], [rows[-1][0] + skip_quoted]
+        above, row = rows[-1], [rows[-1][0] + _SKIP_QUOTED]
         for j, heard in enumerate(spoken, start=1):
             row.append(
-                min(above[j - 1] + 1.0 - _likeness(word, heard), above[j] + skip_quoted, row[j - 1] + skip_spoken)
+                min(above[j - 1] + 1.0 - _likeness(word, heard), above[j] + _SKIP_QUOTED, row[j - 1] + _SKIP_SPOKEN)
             )
         rows.append(row)
     j = min(range(len(spoken) + 1), key=lambda column: rows[-1][column])
-    cost, pairs = rows[-1][j], []
-    i = len(quoted)
+    pairs, i = [], len(quoted)
     while i:
         here = rows[i][j]
         if j and abs(here - (rows[i - 1][j - 1] + 1.0 - _likeness(quoted[i - 1], spoken[j - 1]))) < 1e-9:
             pairs.append((i - 1, j - 1))
             i, j = i - 1, j - 1
-        elif abs(here - (rows[i - 1][j] + skip_quoted)) < 1e-9:
+        elif abs(here - (rows[i - 1][j] + _SKIP_QUOTED)) < 1e-9:
             pairs.append((i - 1, None))
             i -= 1
         else:
             j -= 1
-    return pairs[::-1], cost
+    return pairs[::-1]
 
 
 @lru_cache(maxsize=65536)
@@ -163,14 +187,16 @@ def _likeness(one: str, other: str) -> float:
         return 0.0
     letters = SequenceMatcher(None, one, other, autojunk=False).ratio()
     sounds = SequenceMatcher(None, _sound(one), _sound(other), autojunk=False).ratio()
-    return 0.95 * max(letters, sounds * 0.9)
+    likeness = 0.95 * max(letters, sounds * 0.8)
+    # Short words are alike by chance: "love" is not "leaves".
+    return likeness if likeness >= (_ALIKE if min(len(one), len(other)) >= 6 else _ALIKE + 0.1) else 0.0
 
 
 def _sound(word: str) -> str:
-    """A rough English sound key: letters that sound alike become one, vowels weaken, doubles go."""
+    """A rough English sound key: letters that sound alike become one, vowels behind the first letter and doubles go."""
     for spelling, sound in _SPELLINGS:
         word = word.replace(spelling, sound)
-    return re.sub(r"(.)\1+", r"\1", re.sub(r"[aeiouy]+", "a", word))
+    return re.sub(r"(.)\1+", r"\1", word[:1] + re.sub(r"[aeiouy]+", "", word[1:]))
 
 
 _SPELLINGS = (
@@ -187,17 +213,23 @@ def _wrong_words(quoted: list[str], spoken: list[str], pairs: list[tuple[int, in
         word = _plain(quoted[i])
         if word in _FUNCTION_WORDS:
             continue
+        if j is not None and _likeness(word, spoken[j]) >= _ALIKE:
+            continue
         around = [k for _, k in pairs[max(0, position - 2) : position + 3] if k is not None]
-        near = spoken[min(around) : max(around) + 1] if around else []
-        if j is not None and _likeness(word, spoken[j]) >= OTHER_WORD:
-            continue
-        # A recogniser joins and splits words: "every one" for "everyone".
-        joined = ["".join(pair) for pair in pairwise(near)]
+        near = spoken[max(0, min(around) - 1) : max(around) + 2] if around else []
         beside = [_plain(quoted[k]) for k in (i - 1, i + 1) if 0 <= k < len(quoted)]
-        parts = [*(other + word for other in beside[:1]), *(word + other for other in beside[-1:])]
-        if any(_likeness(word, whole) >= 0.75 for whole in joined + near):
-            continue
-        if any(_likeness(part, whole) >= 0.75 for part in parts for whole in near):
-            continue
-        wrong.append(quoted[i])
+        if not _split_or_joined(word, beside, near):
+            wrong.append(quoted[i])
     return wrong
+
+
+def _split_or_joined(word: str, beside: list[str], near: list[str]) -> bool:
+    """Whether a recogniser heard one quoted word as two, or two as one: "every one" for "everyone"."""
+    if word.isdigit():
+        return False
+    if any(_likeness(word, one + two) >= OTHER_WORD for one, two in pairwise(near)):
+        return True
+    wholes = [(whole, other) for whole in near for other in beside if _likeness(other, whole) < 1.0]
+    return any(
+        max(_likeness(other + word, whole), _likeness(word + other, whole)) >= OTHER_WORD for whole, other in wholes
+    )

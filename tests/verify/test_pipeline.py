@@ -1,0 +1,280 @@
+"""Whole runs: bad input of every kind, resumption, a killed process, what is written."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from datasets import Dataset, load_dataset
+from media_files import make_clip, make_sound
+
+from asid_hf.errors import InputError, OutputError
+from asid_hf.schema import verified_features
+from asid_hf.verify import clips
+from asid_hf.verify.inputs import collect, new_rows
+from asid_hf.verify.pipeline import VerifyConfig, measuring_stages, text_stages, verify
+from asid_hf.verify.probe import Probe
+
+QUICK = VerifyConfig(screen_text=False)
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The paths that verify opened, one entry an opening."""
+    paths: list[str] = []
+
+    def counting(source, **options):
+        paths.append(Path(source["path"]).name if source.get("path") else "bytes")
+        return real(source, **options)
+
+    real = clips.open_clip
+    monkeypatch.setattr(clips, "open_clip", counting)
+    clips._cache.clear()
+    return paths
+
+
+def rows_of(output: Path) -> dict[str, dict]:
+    dataset = load_dataset(str(output), split="train")
+    rows = {row["video_id"]: row for row in dataset}
+    assert len(rows) == len(dataset)
+    return rows
+
+
+def _mp4(folder: Path) -> bytes:
+    return make_clip(folder / "seed.mp4", 2.0, tone=440).read_bytes()
+
+
+BAD: dict[str, tuple[Callable[[Path, bytes], object], str]] = {
+    "empty.mp4": (lambda p, mp4: p.write_bytes(b""), "empty"),
+    "text.mp4": (lambda p, mp4: p.write_text("not a film"), "not_media"),
+    "page.mp4": (lambda p, mp4: p.write_text("<!doctype html><html><body>404</body></html>" * 50), "not_media"),
+    "json.mkv": (lambda p, mp4: p.write_text(json.dumps({"video": "a.mp4"})), "not_media"),
+    "archive.mp4": (lambda p, mp4: zipfile.ZipFile(p, "w").writestr("a.txt", "a"), "not_media"),
+    "noise.webm": (lambda p, mp4: p.write_bytes(os.urandom(20_000)), "not_media"),
+    "zeros.mp4": (lambda p, mp4: p.write_bytes(b"\0" * 100_000), "not_media"),
+    "playlist.mp4": (lambda p, mp4: p.write_text("#EXTM3U\n#EXTINF:1,\n/etc/passwd\n"), "not_media"),
+    "concat.mp4": (lambda p, mp4: p.write_text("ffconcat version 1.0\nfile 'seed.mp4'\n"), "not_media"),
+    "sdp.mp4": (lambda p, mp4: p.write_text("v=0\nc=IN IP4 127.0.0.1\nm=video 9 RTP/AVP 96\n"), "not_media"),
+    "subtitles.mkv": (lambda p, mp4: p.write_text("1\n00:00:01,000 --> 00:00:02,000\nHello\n"), "not_media"),
+    "script.mp4": (lambda p, mp4: p.write_text("#!/bin/sh\ntouch /tmp/owned\n"), "not_media"),
+    "pdf.mp4": (lambda p, mp4: p.write_bytes(b"%PDF-1.7\n" + b"x" * 500), "not_media"),
+    "no_moov.mp4": (lambda p, mp4: p.write_bytes(mp4[:400]), None),
+    "head.mp4": (lambda p, mp4: p.write_bytes(mp4[:20]), None),
+    "half.mp4": (lambda p, mp4: p.write_bytes(mp4[: len(mp4) // 2]), None),
+    "shuffled.mp4": (lambda p, mp4: p.write_bytes(mp4[:40] + os.urandom(len(mp4) - 40)), None),
+    "folder.mp4": (lambda p, mp4: p.mkdir(), "not_a_file"),
+    "pipe.mp4": (lambda p, mp4: os.mkfifo(p), "not_a_file"),
+    "dangling.mp4": (lambda p, mp4: p.symlink_to("nowhere.mp4"), "not_found"),
+    "absent.mp4": (lambda p, mp4: None, "not_found"),
+    "device.mp4": (lambda p, mp4: p.symlink_to("/dev/zero"), "not_a_file"),
+    "line\nbreak.mp4": (lambda p, mp4: p.write_bytes(b""), "empty"),
+    "\N{SNOWMAN} {0} %s.mp4": (lambda p, mp4: p.write_bytes(b"{0} %s"), "not_media"),
+    "-rf.mp4": (lambda p, mp4: p.write_bytes(b"-"), "not_media"),
+}
+ADDRESSES = {
+    "http://127.0.0.1:9/clip_a.mp4": "remote_not_allowed",
+    "concat:seed_b.mp4": None,
+    "file:///etc/hostname_c": None,
+    "subfile,,start,0,end,9,,:seed_d.mp4": None,
+    "data:video/mp4;base64,AAAA_e": None,
+    "rtmp://127.0.0.1:9/clip_f": None,
+}
+
+
+def test_thirty_kinds_of_bad_input_end_no_run_and_each_is_recorded(tmp_path: Path, opened: list[str]) -> None:
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    mp4 = _mp4(folder)
+    reasons = {}
+    for name, (make, reason) in BAD.items():
+        make(folder / name, mp4)
+        reasons[str(folder / name)] = reason
+    reasons |= ADDRESSES
+    good = [make_clip(folder / "good.mp4", tone=300), make_clip(folder / "mute.mp4"), make_sound(folder / "sound.wav")]
+    output = tmp_path / "out"
+    assert len(reasons) >= 30
+    report = verify([*map(str, good), *reasons], output, config=QUICK)
+    rows = rows_of(output)
+    assert len(rows) == len(reasons) + len(good)
+    assert {rows[path.stem]["status"] for path in good} == {"kept"}
+    rejects = {line["video_id"]: line for line in map(json.loads, (output / "rejects.jsonl").open(encoding="utf-8"))}
+    for path, reason in reasons.items():
+        row = rows[Path(path).stem]
+        assert row["status"] == "dropped", path
+        assert rejects[row["video_id"]]["reason"] == row["drop_reason"]
+        assert row["drop_reason"] == reason or reason is None, (path, row["drop_reason"])
+        assert row["errors"][0]["message"], path
+    assert report["rows"] == len(rows)
+    assert sum(report["dropped"].values()) == len(reasons)
+    assert not Path("/tmp/owned").exists()
+
+
+def test_bad_caption_lines_are_counted_and_the_good_ones_verified(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.mp4")
+    captions = tmp_path / "captions.jsonl"
+    good = {"video_id": "clip", "caption": "A pattern drifts. Loud music plays."}
+    absent = {"video_id": "elsewhere", "caption": "A dog."}
+    runaway = {"video_id": "clip", "caption": "a" * 60_000}
+    lines = ["nonsense", "[]", "{}", json.dumps(good), json.dumps(absent), json.dumps(runaway)]
+    captions.write_text("\n".join(lines))
+    report = verify([clip], tmp_path / "out", captions=captions, config=QUICK)
+    assert report["captions"] == {"bad_lines": 4, "without_video": ["elsewhere"]}
+    rejects = [json.loads(line) for line in (tmp_path / "out" / "rejects.jsonl").open()]
+    assert [(r["reason"], r["line"]) for r in rejects] == [("bad_caption_line", n) for n in (1, 2, 3, 6)]
+    row = rows_of(tmp_path / "out")["clip"]
+    assert [f["reason"] for f in row["findings"]] == ["the clip has no sound"]
+    assert "music" not in row["caption"]
+
+
+def test_a_captions_file_without_captions_is_refused_before_any_work(tmp_path: Path, opened: list[str]) -> None:
+    clip = make_clip(tmp_path / "clip.mp4")
+    (tmp_path / "captions.jsonl").write_text("nonsense\n")
+    with pytest.raises(InputError, match=r"holds no caption.*line 1"):
+        verify([clip], tmp_path / "out", captions=tmp_path / "captions.jsonl", config=QUICK)
+    assert opened == []
+
+
+def test_each_clip_is_opened_once_and_a_second_run_opens_none(tmp_path: Path, opened: list[str]) -> None:
+    paths = [make_clip(tmp_path / f"clip{i}.mp4", tone=300) for i in range(4)]
+    first = verify(paths, tmp_path / "out")
+    assert sorted(opened) == [path.name for path in paths]
+    opened.clear()
+    second = verify(paths, tmp_path / "out")
+    assert opened == []
+    assert second["resumed"] == "complete"
+    assert {k: v for k, v in second.items() if k != "resumed"} == first
+
+
+def test_new_clips_and_new_captions_reuse_what_was_measured(tmp_path: Path, opened: list[str]) -> None:
+    paths = [make_clip(tmp_path / f"clip{i}.mp4") for i in range(3)]
+    verify(paths[:2], tmp_path / "out", config=QUICK)
+    opened.clear()
+    (tmp_path / "captions.jsonl").write_text(json.dumps({"video_id": "clip0", "caption": "Music plays."}))
+    verify(paths, tmp_path / "out", captions=tmp_path / "captions.jsonl", config=QUICK)
+    assert opened == ["clip2.mp4"]
+    rows = rows_of(tmp_path / "out")
+    assert rows["clip0"]["draft"] == "Music plays."
+    assert sorted(rows) == ["clip0", "clip1", "clip2"]
+
+
+def test_another_configuration_or_file_is_measured_anew(tmp_path: Path, opened: list[str]) -> None:
+    path = make_clip(tmp_path / "clip.mp4")
+    verify([path], tmp_path / "out", config=QUICK)
+    verify([path], tmp_path / "out", config=VerifyConfig(screen_text=True))
+    assert len(opened) == 2
+    make_clip(path, 2.0)
+    clips._cache.clear()
+    verify([path], tmp_path / "out", config=VerifyConfig(screen_text=True))
+    assert len(opened) == 3
+    assert rows_of(tmp_path / "out")["clip"]["duration"] == pytest.approx(2.0, abs=0.11)
+
+
+def test_overwrite_starts_afresh_and_foreign_files_are_never_touched(tmp_path: Path, opened: list[str]) -> None:
+    path = make_clip(tmp_path / "clip.mp4")
+    verify([path], tmp_path / "out", config=QUICK)
+    clips._cache.clear()
+    verify([path], tmp_path / "out", config=QUICK, overwrite=True)
+    assert len(opened) == 2
+    foreign = tmp_path / "photos"
+    foreign.mkdir()
+    (foreign / "data").mkdir()
+    (foreign / "data" / "mine.txt").write_text("mine")
+    with pytest.raises(OutputError, match="no run of asid verify wrote"):
+        verify([path], foreign, config=QUICK, overwrite=True)
+    assert (foreign / "data" / "mine.txt").read_text() == "mine"
+
+
+def test_a_killed_run_goes_on_with_every_clip_exactly_once(tmp_path: Path, opened: list[str]) -> None:
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    for index in range(50):
+        make_clip(folder / f"clip{index:02d}.mp4", 0.5, tone=300 if index % 2 else None)
+    output = tmp_path / "out"
+    command = [sys.executable, "-m", "asid_hf.cli", "verify", str(folder), "--output", str(output), "--no-screen-text"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    journal = output / ".asid" / "measured.sqlite"
+    deadline = time.monotonic() + 120
+    while _measured(journal) < 10 and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    done = _measured(journal)
+    assert 10 <= done < 50
+    report = verify(collect([str(folder)]), output, config=QUICK)
+    assert len(opened) == len(set(opened)) == 50 - done
+    assert report["rows"] == report["kept"] == 50
+    assert sorted(rows_of(output)) == [f"clip{index:02d}" for index in range(50)]
+
+
+def _measured(journal: Path) -> int:
+    if not journal.exists():
+        return 0
+    try:
+        with sqlite3.connect(f"file:{journal}?mode=ro", uri=True) as connection:
+            return connection.execute("SELECT count(*) FROM rows").fetchone()[0]
+    except sqlite3.OperationalError:
+        return 0
+
+
+def test_two_files_of_one_stem_are_an_error_that_names_both(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"a/clip.mp4 and b/clip.mkv"):
+        verify(["a/clip.mp4", "b/clip.mkv"], tmp_path / "out")
+
+
+def test_the_dataset_opens_with_its_features_and_holds_no_absolute_path(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "clip.mp4", tone=300)
+    verify([path], tmp_path / "out", config=QUICK)
+    dataset = load_dataset(str(tmp_path / "out"), split="train")
+    assert dataset.features == verified_features()
+    row = dataset[0]
+    assert row["video"] == {"path": "../clip.mp4", "bytes": None}
+    assert (tmp_path / "out" / row["video"]["path"]).resolve() == path
+    assert str(tmp_path) not in json.dumps(row)
+
+
+def test_embedded_videos_are_the_files_and_can_be_verified_again(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "clip.mp4", tone=300)
+    verify([path], tmp_path / "out", config=VerifyConfig(screen_text=False, embed_videos=True))
+    row = rows_of(tmp_path / "out")["clip"]
+    assert row["video"] == {"path": "clip.mp4", "bytes": path.read_bytes()}
+    path.unlink()
+    report = verify(collect([str(tmp_path / "out")]), tmp_path / "again", config=QUICK)
+    assert report["kept"] == 1
+    assert rows_of(tmp_path / "again")["clip"]["duration"] == row["duration"]
+
+
+def test_a_saved_dataset_may_not_lead_outside_its_folder(tmp_path: Path) -> None:
+    secret = make_clip(tmp_path / "secret.mp4")
+    Dataset.from_dict({"video": ["../secret.mp4"]}).save_to_disk(tmp_path / "saved")
+    with pytest.raises(InputError, match=r"outside.*--video-root"):
+        collect([str(tmp_path / "saved")])
+    record = collect([str(tmp_path / "saved")], video_root=tmp_path)[0]
+    assert record["video"]["path"] == str(secret.resolve())
+
+
+def test_every_stage_runs_alone_on_a_plain_dataset(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "clip.mp4", tone=300)
+    dataset = Dataset.from_list(new_rows([path]))
+    for stage in (*measuring_stages(QUICK), *text_stages(QUICK)):
+        dataset = dataset.map(stage, batched=True)
+    row = dataset[0]
+    assert row["errors"] == []
+    assert row["caption"]
+    assert Dataset.from_dict({"video": [str(path)]}).map(Probe(), batched=True)["has_audio"][:] == [True]
+
+
+def test_measuring_in_two_processes_gives_the_same_rows(tmp_path: Path) -> None:
+    paths = [make_clip(tmp_path / f"clip{i}.mp4", tone=300) for i in range(4)]
+    verify(paths, tmp_path / "one", config=QUICK)
+    verify(paths, tmp_path / "two", config=QUICK, num_proc=2)
+    one, two = rows_of(tmp_path / "one"), rows_of(tmp_path / "two")
+    assert one == two

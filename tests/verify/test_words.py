@@ -1,0 +1,65 @@
+"""Quotations against transcripts."""
+
+from __future__ import annotations
+
+import pytest
+from facts import said
+
+from asid_hf.verify.words import align_quote, spoken_words
+
+SAID = [
+    said(1.0, 4.0, "Today, after two years of negotiations, we have achieved something."),
+    said(6.0, 9.0, "The train to Boston leaves at nine thirty from platform four."),
+]
+
+
+@pytest.mark.parametrize(
+    "quote",
+    [
+        "Today, after two years of negotiations, we have achieved something.",
+        "today after 2 years of negotiation we've achieved something",
+        "The train to Boston ... platform four",
+        "the train to Bostin leafs at nine thirty",
+        "achieved something. The train to Boston leaves at nine thirty",
+        "after two years",
+    ],
+)
+def test_the_same_words_match_whatever_their_spelling(quote: str) -> None:
+    assert align_quote(quote, SAID).verdict == "matched"
+
+
+@pytest.mark.parametrize(
+    ("quote", "wrong"),
+    [
+        ("The train to Denver leaves at nine thirty from platform four.", ("Denver",)),
+        ("The train to Boston leaves at nine thirty from platform seven.", ("seven",)),
+        ("Today, after two years of war, we have achieved nothing of value.", ("war", "nothing", "value")),
+    ],
+)
+def test_other_content_words_are_named(quote: str, wrong: tuple[str, ...]) -> None:
+    heard = align_quote(quote, SAID)
+    assert heard.verdict == "misquoted"
+    assert set(heard.wrong) & set(wrong) == set(heard.wrong) != set()
+
+
+@pytest.mark.parametrize("quote", ["Bring me the green umbrella at once!", "I love you.", "Fire! Fire in the hold!"])
+def test_words_nobody_said_are_absent(quote: str) -> None:
+    assert align_quote(quote, SAID).verdict == "absent"
+
+
+def test_the_time_is_that_of_the_matching_words() -> None:
+    heard = align_quote("leaves at nine thirty", SAID)
+    assert 6.5 < heard.start < heard.end < 9.0
+    assert heard.text == "leaves at nine thirty"
+
+
+def test_word_times_lie_in_their_utterance_and_rise() -> None:
+    words = spoken_words(SAID)
+    times = [time for word in words for time in (word.start, word.end)]
+    assert times == sorted(times)
+    assert times[0] == 1.0 and times[-1] == pytest.approx(9.0)
+
+
+def test_nothing_said_means_absent_and_no_words_mean_nothing_to_judge() -> None:
+    assert align_quote("Hello", []).verdict == "absent"
+    assert align_quote("...", SAID).verdict == "matched"
