@@ -309,7 +309,8 @@ def _write_dataset(dataset: Dataset, output: Path, config: VerifyConfig) -> None
         part = dataset.select(range(index * size, min(len(dataset), (index + 1) * size)))
         rows = [{**row, "video": _stored_video(row, output, config)} for row in part]
         shard = Dataset.from_list([{name: row[name] for name in features} for row in rows], features=features)
-        shard.to_parquet(fresh / f"train-{index:05d}-of-{count:05d}.parquet")
+        # Named, the size of a row group is not estimated, for which `datasets` would look up the relative paths.
+        shard.to_parquet(fresh / f"train-{index:05d}-of-{count:05d}.parquet", batch_size=min(size, 1000))
     shutil.rmtree(output / "data", ignore_errors=True)
     fresh.rename(output / "data")
     for table in (output / WORK).glob("*.arrow"):

@@ -169,6 +169,7 @@ def test_new_clips_and_new_captions_reuse_what_was_measured(tmp_path: Path, open
 def test_another_configuration_or_file_is_measured_anew(tmp_path: Path, opened: list[str]) -> None:
     path = make_clip(tmp_path / "clip.mp4")
     verify([path], tmp_path / "out", config=QUICK)
+    clips._cache.clear()
     verify([path], tmp_path / "out", config=VerifyConfig(screen_text=True))
     assert len(opened) == 2
     make_clip(path, 2.0)

@@ -1,0 +1,85 @@
+"""The command as a user types it: help, messages, exit codes, the demo."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from media_files import make_clip
+
+from asid_hf.version import __version__
+
+
+def asid(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "asid_hf.cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=280)
+
+
+def test_help_and_version_need_nothing_heavy() -> None:
+    assert asid("--version").stdout.strip() == __version__
+    shown = asid("verify", "--help").stdout
+    assert "--captions" in shown and "--demo" in shown
+
+
+def test_a_run_prints_a_table_and_a_second_one_has_nothing_to_do(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.mp4")
+    (tmp_path / "captions.jsonl").write_text(json.dumps({"video_id": "clip", "caption": "Loud music plays."}))
+    arguments = ["verify", clip, "--captions", tmp_path / "captions.jsonl", "--output", tmp_path / "out"]
+    first = asid(*arguments)
+    assert first.returncode == 0, first.stderr
+    assert "1 clips: 1 kept" in first.stdout and "error" in first.stdout
+    second = asid(*arguments)
+    assert second.returncode == 0
+    assert "nothing to do" in second.stdout
+
+
+def test_clips_that_cannot_be_read_do_not_fail_a_run_that_kept_others(tmp_path: Path) -> None:
+    make_clip(tmp_path / "clip.mp4")
+    (tmp_path / "broken.mp4").write_text("no film")
+    done = asid("verify", tmp_path / "*.mp4", "--output", tmp_path / "out", "--no-screen-text")
+    assert done.returncode == 0
+    assert "1 kept, 1 dropped (not_media 1)" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["verify", "--output", "out"], 2, "Give video files, folders"),
+        (["verify", "empty", "--output", "out"], 2, "No video in 'empty'"),
+        (["verify", "*.mkv", "--output", "out"], 2, "No video in '*.mkv'"),
+        (["verify", "clip.mp4", "--captions", "none.jsonl", "--output", "out"], 3, "none.jsonl cannot be read"),
+        (["verify", "clip.mp4", "--output", "clip.mp4"], 4, "is a file"),
+        (["verify", "clip.mp4", "--output", "foreign"], 4, "no run of asid verify wrote"),
+        (["verify", "broken.mp4", "--output", "out"], 6, "no clip could be read"),
+        (["verify", "clip.mp4", "--demo", "--output", "out"], 2, "--demo brings its own clip"),
+        (["verify", "clip.mp4", "a/clip.mp4", "--output", "out"], 2, "stand for two files"),
+        (["verify", "clip.mp4", "--recogniser", "none", "--output", "out"], 2, "moonshine-tiny"),
+        (["verify", "clip.mp4"], 2, "--output"),
+    ],
+)
+def test_every_failure_has_its_message_and_exit_code(
+    arguments: list[str], code: int, message: str, tmp_path: Path
+) -> None:
+    make_clip(tmp_path / "clip.mp4")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "foreign").mkdir()
+    (tmp_path / "foreign" / "photo.jpg").write_bytes(b"mine")
+    (tmp_path / "broken.mp4").write_text("no film")
+    done = asid(*arguments, cwd=tmp_path)
+    assert done.returncode == code, done.stderr
+    assert message in " ".join((done.stdout + done.stderr).split())
+    assert "Traceback" not in done.stderr
+
+
+def test_the_demo_finds_and_repairs_its_three_planted_faults(tmp_path: Path) -> None:
+    done = asid("verify", "--demo", "--output", tmp_path / "demo")
+    assert done.returncode == 0, done.stderr
+    report = json.loads((tmp_path / "demo" / "report.json").read_text())
+    assert sum(counts["total"] for counts in report["findings"].values()) == 3
+    assert sum(counts["resolved"] for counts in report["findings"].values()) == 3
+    before, _, after = done.stdout.partition("and became")
+    assert "pans left" in before and "HARBOUR EVENING" in before and "volcano" in before
+    assert "pans right" in after and "HARBOUR MORNING" in after and "volcano" not in after
