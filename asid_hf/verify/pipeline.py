@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asid_hf.errors import InputError, MissingExtraError, OutputError
+from asid_hf.evidence.speech import RECOGNISERS
 from asid_hf.schema import verified_features
 from asid_hf.verify import report as reports
 from asid_hf.verify.align_speech import AlignSpeech
@@ -138,6 +139,8 @@ def verify(
         {'not_found': 1}
     """
     require_embedded()
+    if config.recogniser not in RECOGNISERS:
+        raise InputError(f"{config.recogniser!r} is no recogniser. Allowed: {', '.join(RECOGNISERS)}.")
     started = time.time()
     output = Path(output)
     by_id, bad_lines = gather_captions(captions) if captions else ({}, [])
