@@ -1,0 +1,447 @@
+"""Camera: how the picture as a whole moves inside each shot, from small pictures a few times a second.
+
+Corners, at most one in every cell of a grid, are followed from one picture to the next (pyramidal Lucas-Kanade); the
+similarity that most of the picture agrees on is the camera's (random sample consensus, then reweighted least squares).
+Stretches where its shift or scale keeps one direction are moves. Where too little of the picture agrees (dark, plain,
+covered by something near) nothing is claimed, neither a move nor a still camera.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from ..errors import MissingExtraError
+from ..schema import CameraMove
+from .light import picture_area
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..schema import Shot
+
+# Pictures compared lie this far apart (s): far enough for a slow pan to shift by a pixel and for animation drawn on twos
+# or threes to move, near enough for a quick one to overlap; at 8 to 12.5 pictures a second that is every other one.
+STEP = 0.15
+CELL = 13  # pixels; 12 x 6 cells of a 160 x 90 picture, so that no textured object outvotes a plainer background
+MIN_SIDE = 39
+MIN_CORNER = 1e-4  # least eigenvalue of the gradient's covariance (values 0..1); below it there is nothing to follow
+MIN_POINTS = 8
+WINDOW, LEVELS = 9, 3  # of Lucas-Kanade; the coarsest level halves three times, for shifts up to a fifth of the picture
+GUESS_SIDE = 64  # pixels, of the phase correlation that helps where that is not enough
+
+HYPOTHESES = 32  # with 40 % of the picture agreeing, one in a million finds no good pair
+MAX_TURN = 0.3  # scale and rotation from picture to picture beyond this are false matches
+TOLERANCE, RELATIVE_TOLERANCE = 0.004, 0.05  # widths (0.6 pixels), and share of the shift (parallax, blur)
+STILL = 0.9  # a camera at rest is believed if it explains this much of what the best motion explains
+ROUNDS = 3
+CENTRE_WEIGHT = 0.1  # of a point in the middle against 1 on the top and side edges, which people and things rarely fill
+
+USABLE, CLEAR, TRUSTED = 0.25, 0.4, 0.5  # share of the picture that agrees: to count, to need no second look, to stand out
+OUTLIER = 0.1  # widths a second by which a usable but not trusted motion may leave the range of its neighbours
+SMOOTH, BRIDGE = 0.3, 0.4  # s: motions are averaged over this much on both sides; unknown stretches up to this are bridged
+
+# A move: least rate a second, least travel (widths, heights, log of scale), and what rates one unit by how fast the
+# picture's edge moves. Slow zooms count early because people see them early.
+PAN_RATE, PAN_TRAVEL = 0.02, 0.05
+ZOOM_RATE, ZOOM_TRAVEL = 0.012, 0.03
+AXES = (  # motion if positive, if negative, least rate, least travel, widths at the picture's edge
+    ("pan_left", "pan_right", PAN_RATE, PAN_TRAVEL, 1.0),
+    ("tilt_up", "tilt_down", PAN_RATE, PAN_TRAVEL, 1.0),
+    ("zoom_in", "zoom_out", ZOOM_RATE, ZOOM_TRAVEL, 0.5),
+)
+EDGES = np.array([axis[4] for axis in AXES])
+TAIL = 0.2  # share of the peak rate at which a move begins and ends
+MIN_MOVE, MIN_WHIP, WHIP_TRAVEL = 0.45, 0.3, 0.25  # s, s, and the travel from which the shorter time is enough
+MINOR = 0.3  # a move smaller than this share of a simultaneous one is its side effect
+MIN_COLUMNS, MIN_ROWS, SEEN = 0.6, 0.35, 0.3  # what agrees must span the picture: else it is a thing that moves
+MIN_CONFIDENCE, MIN_STILL_CONFIDENCE = 0.35, 0.3
+SLOW, FAR, FAR_ERROR = 0.06, 1.0, 0.5  # slower moves (widths a second) must also show between pictures this far apart (s)
+
+# Shake: half the window (pairs), least RMS speed (widths a second), and the largest share of the way that is progress.
+SHAKE_REACH, SHAKE_SPEED, SHAKE_PROGRESS, MIN_SHAKE = 3, 0.04, 0.6, 0.8
+STEADY = 0.7  # a move in a shaking shot must travel this much of what the shaking does
+
+
+class _Grid(NamedTuple):
+    """Cells of the picture inside its bars, and what a width is."""
+
+    rows: int
+    columns: int
+    height: int
+    width: int
+    picture_height: int
+    picture_width: int
+
+
+class _Motion(NamedTuple):
+    """Motion from picture to picture, one column a pair: `travel` (3, n) as `AXES`, `support` (n,) the share of the
+    picture that agrees, `agreeing` (n, rows, columns) where."""
+
+    travel: np.ndarray
+    support: np.ndarray
+    agreeing: np.ndarray
+
+
+def measure_camera(images: np.ndarray, times: np.ndarray, shots: Sequence[Shot]) -> list[CameraMove]:
+    """Measure how the camera moves in each shot.
+
+    Args:
+        images: (M, h, w, 3) uint8 RGB, small pictures (long side 160 pixels) at an even rate, about 8 to 12.5 a second.
+        times: (M,) seconds, increasing.
+        shots: the shots to measure, as `find_shots` returns them.
+
+    Returns:
+        Moves of 0.45 s and more (whips 0.3 s), in time order within each shot; simultaneous ones overlap. "pan_left":
+        the camera turns left, the content moves right; a camera that travels instead of turning counts alike. "static":
+        measured and at rest. Stretches without any entry could not be told. `confidence` is the mean share of the
+        picture that agrees. Pictures under 39 pixels give no moves.
+
+    Raises:
+        MissingExtraError: OpenCV is not installed.
+
+    Example:
+        >>> wall = np.random.default_rng(0).integers(0, 256, (12, 30, 3), dtype=np.uint8).repeat(8, 0).repeat(8, 1)
+        >>> images = np.stack([wall[:, 3 * k : 3 * k + 160] for k in range(20)])
+        >>> moves = measure_camera(images, np.arange(20) / 10, [{"start": 0.0, "end": 2.0}])
+        >>> [(move["motion"], round(move["magnitude"], 2)) for move in moves]
+        [('pan_right', 0.36)]
+    """
+    times = np.asarray(times, dtype=np.float64)
+    if images.ndim != 4 or not images.size:
+        return []
+    rows, columns = picture_area(images)
+    inside = images[:, rows, columns]
+    height, width = inside.shape[1:3]
+    if min(height, width) < MIN_SIDE:
+        return []
+    grid = _Grid(height // CELL, width // CELL, height, width, *images.shape[1:3])
+    moves = []
+    for index, shot in enumerate(shots):
+        first, last = np.searchsorted(times, [shot["start"], shot["end"]])
+        chosen = _spaced(times, int(first), int(last))
+        if len(chosen) > 2:
+            moves += _ShotMotion(inside, times, chosen, grid).moves(index, shot)
+    return moves
+
+
+def _spaced(times: np.ndarray, first: int, last: int) -> np.ndarray:
+    """Indices from `first` to `last` - 1, both included, that lie `STEP` apart or more."""
+    chosen = [first]
+    for index in range(first + 1, last):
+        if times[index] - times[chosen[-1]] >= STEP - 1e-3 or index == last - 1:
+            chosen.append(index)
+    return np.array(chosen, dtype=np.intp)
+
+
+class _ShotMotion:
+    """The motion of one shot, pair by pair of its `chosen` pictures, and the moves it consists of."""
+
+    def __init__(self, images: np.ndarray, times: np.ndarray, chosen: np.ndarray, grid: _Grid) -> None:
+        self.images, self.chosen, self.grid = images, chosen, grid
+        self.times = times[chosen]
+        self.seconds = np.diff(self.times)
+        self.motion = _follow(images, chosen, grid)
+        self.kept = _without_outliers(self.motion.travel / self.seconds, self.motion.support)
+        self.rates, self.known = self._smooth()
+
+    def _smooth(self) -> tuple[np.ndarray, np.ndarray]:
+        """(3, n) rates a second, averaged over their neighbours, and (n,) whether anything near was measured."""
+        middles = (self.times[1:] + self.times[:-1]) / 2
+        first, last = np.searchsorted(middles, [middles - SMOOTH - 1e-3, middles + SMOOTH + 1e-3])
+        weight = self.kept * self.motion.support
+        sums = np.cumsum(np.pad(np.vstack([self.motion.travel, self.seconds]) * weight, ((0, 0), (1, 0))), axis=1)
+        sums = sums[:, last] - sums[:, first]
+        measured = np.flatnonzero(sums[3] > 1e-9)
+        if not len(measured):
+            return np.zeros((3, len(middles))), np.zeros(len(middles), dtype=bool)
+        rates = sums[:3, measured] / sums[3, measured]
+        rates = np.stack([np.interp(middles, middles[measured], rate) for rate in rates])
+        after = np.searchsorted(measured, np.arange(len(middles)))
+        near = measured[np.stack([np.maximum(after - 1, 0), np.minimum(after, len(measured) - 1)])]
+        return rates, np.abs(middles[near] - middles).min(axis=0) <= BRIDGE
+
+    def moves(self, index: int, shot: Shot) -> list[CameraMove]:
+        """All moves of the shot, in time order."""
+        claimed = np.zeros(len(self.seconds), dtype=bool)  # also where a move was seen but not believed
+        found: list[tuple[int, int, str, float]] = []
+        shaken = np.zeros(len(self.seconds))
+        for first, last, speed in self._shakes():
+            claimed[first:last] = True
+            shaken[first:last] = speed
+            found.append((first, last, "shake", speed))
+        for axis, first, last, travel in self._candidates():
+            size = abs(travel) * EDGES[axis]
+            others = max(abs(self._travelled(other, first, last)) * EDGES[other] for other in range(3))
+            if size < MINOR * others or size < STEADY * (shaken * self.seconds)[first:last].sum():
+                continue
+            claimed[first:last] = True
+            if self._is_believed(axis, first, last, travel):
+                found.append((first, last, AXES[axis][0 if travel > 0 else 1], abs(travel)))
+        for first, last in _runs(self.known & ~claimed):
+            if self._lasts(first, last) >= MIN_MOVE and self._confidence(first, last) >= MIN_STILL_CONFIDENCE:
+                found.append((first, last, "static", 0.0))
+        return [
+            CameraMove(
+                shot=index,
+                start=round(float(shot["start"] if first == 0 else self.times[first]), 3),
+                end=round(float(shot["end"] if last == len(self.seconds) else self.times[last]), 3),
+                motion=motion,
+                magnitude=round(float(magnitude), 4),
+                confidence=round(self._confidence(first, last), 3),
+            )
+            for first, last, motion, magnitude in sorted(found)
+        ]
+
+    def _candidates(self) -> list[tuple[int, int, int, float]]:
+        """(axis, first pair, last pair + 1, signed travel) of every stretch that keeps one direction long enough."""
+        found = []
+        for axis, (_, _, least_rate, least_travel, edge) in enumerate(AXES):
+            for sign in (1, -1):
+                rate = self.rates[axis] * sign
+                for first, last in _runs(self.known & (rate > least_rate)):
+                    fast = first + np.flatnonzero(rate[first:last] > TAIL * rate[first:last].max())
+                    first, last = int(fast[0]), int(fast[-1]) + 1
+                    travel = self._travelled(axis, first, last)
+                    least_time = MIN_WHIP if sign * travel * edge > WHIP_TRAVEL else MIN_MOVE
+                    if sign * travel >= least_travel and self._lasts(first, last) >= least_time:
+                        found.append((axis, first, last, travel))
+        return found
+
+    def _is_believed(self, axis: int, first: int, last: int, travel: float) -> bool:
+        """Whether enough of the picture agrees, all over it, and, for slow moves, over a longer time too."""
+        kept = self.kept[first:last]
+        if not kept.any() or self._confidence(first, last) < MIN_CONFIDENCE:
+            return False
+        seen = self.motion.agreeing[first:last][kept].mean(axis=0) > SEEN
+        if seen.any(axis=0).mean() < MIN_COLUMNS or seen.any(axis=1).mean() < MIN_ROWS:
+            return False
+        rate = travel / self._lasts(first, last)
+        return abs(rate) * EDGES[axis] >= SLOW or self._shows_from_afar(axis, first, last, rate)
+
+    def _shows_from_afar(self, axis: int, first: int, last: int, rate: float) -> bool:
+        """Whether pictures `FAR` apart show the same rate: a turning globe or a crowd does not."""
+        ends = np.searchsorted(self.times[: last + 1], self.times[first:last] + FAR)
+        pairs = [(first + k, int(end)) for k, end in enumerate(ends) if end <= last] or [(first, last)]
+        pairs = pairs[:: -(-len(pairs) // 3)]
+        grey = {k: _grey(self.images[self.chosen[k]]) for pair in pairs for k in pair}
+        far = _agree(np.array([_track(grey[a], grey[b], self.grid) for a, b in pairs]), self.grid)
+        expected = rate * np.array([self.times[b] - self.times[a] for a, b in pairs])
+        alike = np.abs(far.travel[axis] - expected) < FAR_ERROR * np.abs(expected)
+        return bool((alike & (far.support > USABLE)).mean() >= 0.5)
+
+    def _shakes(self) -> list[tuple[int, int, float]]:
+        """(first pair, last pair + 1, RMS speed) where the picture goes to and fro.
+
+        Speed is measured by second differences, which a steady or easing move does not have; of white noise they are
+        sqrt(3 / 2) times the noise.
+        """
+        shift = self.motion.travel[0] + 1j * self.motion.travel[1] * self.grid.picture_height / self.grid.picture_width
+        usable = self.motion.support >= USABLE
+        speed = np.where(usable, shift / self.seconds, np.nan)
+        jitter = np.full(len(shift), np.nan)
+        jitter[1:-1] = np.abs(speed[1:-1] - (speed[:-2] + speed[2:]) / 2) / np.sqrt(1.5)
+        around = np.sort(_around(jitter, np.nan), axis=1)  # not a number sorts last
+        count = np.isfinite(around).sum(axis=1)
+        median = np.take_along_axis(around, np.maximum(count - 1, 0)[:, None] // 2, axis=1)[:, 0]
+        way = _around(np.where(usable, shift, 0), 0)
+        progress = np.abs(way.sum(axis=1)) / (np.abs(way).sum(axis=1) + 1e-9)
+        shaking = (count > SHAKE_REACH) & (median > SHAKE_SPEED) & (progress < SHAKE_PROGRESS) & self.known
+        return [
+            (first, last, float(median[first:last].mean()))
+            for first, last in _runs(shaking)
+            if self._lasts(first, last) >= MIN_SHAKE and self._confidence(first, last) >= MIN_STILL_CONFIDENCE
+        ]
+
+    def _lasts(self, first: int, last: int) -> float:
+        return float(self.times[last] - self.times[first])
+
+    def _confidence(self, first: int, last: int) -> float:
+        return float((self.motion.support * self.kept * self.seconds)[first:last].sum() / self._lasts(first, last))
+
+    def _travelled(self, axis: int, first: int, last: int) -> float:
+        """Travel on one axis, made up for pairs that could not be measured."""
+        measured = (self.kept * self.seconds)[first:last].sum()
+        if measured < 0.3 * self._lasts(first, last):
+            return float((self.rates[axis] * self.seconds)[first:last].sum())
+        travel = (self.motion.travel[axis] * self.kept)[first:last].sum()
+        return float(travel * self._lasts(first, last) / measured)
+
+
+def _without_outliers(rates: np.ndarray, support: np.ndarray) -> np.ndarray:
+    """(n,) bool: pairs to use. (3, n) rates that leave the range of their two usable neighbours are single mistakes."""
+    kept = support >= USABLE
+    usable = np.flatnonzero(kept)
+    values = rates[:, usable] * EDGES[:, None]
+    low, high = np.minimum(values[:, :-2], values[:, 2:]), np.maximum(values[:, :-2], values[:, 2:])
+    slack = OUTLIER + np.maximum(np.abs(low), np.abs(high)) / 2
+    wild = ((values[:, 1:-1] < low - slack) | (values[:, 1:-1] > high + slack)).any(axis=0)
+    kept[usable[1:-1][wild & (support[usable[1:-1]] < TRUSTED)]] = False
+    return kept
+
+
+def _follow(images: np.ndarray, chosen: np.ndarray, grid: _Grid) -> _Motion:
+    """Motion between successive chosen pictures; where that is unclear, through all the pictures between them."""
+    grey = [_grey(images[index]) for index in chosen]
+    motion = _agree(np.array([_track(one, other, grid) for one, other in pairwise(grey)]), grid)
+    tracks, owners = [], []
+    for pair in np.flatnonzero(motion.support < CLEAR):
+        between = [_grey(images[index]) for index in range(chosen[pair] + 1, chosen[pair + 1])]
+        for one, other in pairwise([grey[pair], *between, grey[pair + 1]]):
+            tracks.append(_track(one, other, grid, _guess(one, other)))
+            owners.append(pair)
+    steps = _agree(np.array(tracks).reshape(-1, 2, grid.rows * grid.columns, 2), grid)
+    for pair in set(owners):
+        own = np.array(owners) == pair
+        if steps.support[own].min() > motion.support[pair]:
+            motion.travel[:, pair] = steps.travel[:, own].sum(axis=1)
+            motion.support[pair] = steps.support[own].min()
+            motion.agreeing[pair] = steps.agreeing[own].all(axis=0)
+    return motion
+
+
+def _grey(image: np.ndarray) -> np.ndarray:
+    try:
+        import cv2
+    except ImportError as error:
+        raise MissingExtraError("camera motion", "embedded") from error
+    return cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)
+
+
+def _track(one: np.ndarray, other: np.ndarray, grid: _Grid, guess: np.ndarray | float = 0.0) -> np.ndarray:
+    """(2, cells, 2) x, y in pixels of the best corner of each cell in both pictures; not a number where there is none."""
+    import cv2
+
+    tracks = np.full((2, grid.rows * grid.columns, 2), np.nan, dtype=np.float32)
+    tracks[0] = _corners(one, grid)
+    textured = np.flatnonzero(np.isfinite(tracks[0, :, 0]))
+    if len(textured) >= MIN_POINTS:
+        points = tracks[0, textured, None]
+        found, status, _ = cv2.calcOpticalFlowPyrLK(
+            one,
+            other,
+            points,
+            (points + guess).astype(np.float32),
+            winSize=(WINDOW, WINDOW),
+            maxLevel=LEVELS,
+            criteria=(cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 10, 0.03),
+            flags=cv2.OPTFLOW_USE_INITIAL_FLOW,
+        )
+        found = found[:, 0]
+        inside = ((found >= 0) & (found < (grid.width, grid.height))).all(axis=1) & (status[:, 0] > 0)
+        tracks[1, textured[inside]] = found[inside]
+    return tracks
+
+
+def _corners(grey: np.ndarray, grid: _Grid) -> np.ndarray:
+    """(cells, 2) x, y in pixels of the strongest corner of each cell, found at half size."""
+    import cv2
+
+    half = cv2.resize(grey, (grid.width // 2, grid.height // 2), interpolation=cv2.INTER_AREA)
+    response = cv2.cornerMinEigenVal(half, 3)
+    response[:2] = response[-2:] = response[:, :2] = response[:, -2:] = 0
+    origins, high, wide = _cells(grid)
+    cells = response[origins[0, 1] :, origins[0, 0] :][: grid.rows * high, : grid.columns * wide]
+    cells = cells.reshape(grid.rows, high, grid.columns, wide).swapaxes(1, 2).reshape(len(origins), high * wide)
+    best = cells.argmax(axis=1)
+    points = 2.0 * (origins + np.stack([best % wide, best // wide], axis=1)) + 0.5
+    points[cells.max(axis=1) < MIN_CORNER] = np.nan
+    return points
+
+
+@cache
+def _cells(grid: _Grid) -> tuple[np.ndarray, int, int]:
+    """(cells, 2) x, y of each cell's first pixel at half size, and the cells' height and width there."""
+    high, wide = grid.height // 2 // grid.rows, grid.width // 2 // grid.columns
+    top, left = (grid.height // 2 - grid.rows * high) // 2, (grid.width // 2 - grid.columns * wide) // 2
+    row, column = np.divmod(np.arange(grid.rows * grid.columns), grid.columns)
+    return np.stack([left + column * wide, top + row * high], axis=1), high, wide
+
+
+def _guess(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """(2,) shift x, y in pixels by phase correlation of the whole, which also finds large ones."""
+    import cv2
+
+    scale = GUESS_SIDE / max(one.shape)
+    size = (round(one.shape[1] * scale), round(one.shape[0] * scale))
+    small = [cv2.resize(grey, size, interpolation=cv2.INTER_AREA).astype(np.float32) for grey in (one, other)]
+    shift, _ = cv2.phaseCorrelate(*small, cv2.createHanningWindow(size, cv2.CV_32F))
+    return np.array(shift, dtype=np.float32) / scale
+
+
+def _agree(tracks: np.ndarray, grid: _Grid) -> _Motion:
+    """(n, 2, cells, 2) tracks -> the similarity most of each pair's picture agrees on.
+
+    Places p and moves m are complex numbers in picture widths from the middle: m = shift + turn p, where the real part
+    of `turn` is the growth of scale and its imaginary part the rotation. Random sample consensus over pairs of points
+    (Fischler and Bolles, 1981), then weighted least squares with Geman-McClure weights.
+    """
+    tracks = (tracks - np.array([grid.width / 2, grid.height / 2], dtype=np.float32)) / grid.picture_width
+    tracks = tracks[..., 0] + 1j * tracks[..., 1]
+    place, move = tracks[:, 0], tracks[:, 1] - tracks[:, 0]
+    textured, known = np.isfinite(place).sum(axis=1), np.isfinite(move)
+    place, move = np.where(known, place, 0), np.where(known, move, 0)
+    row, column = np.divmod(np.arange(grid.rows * grid.columns), grid.columns)
+    edge = np.maximum(1 - 2 * row / (grid.rows - 1), np.abs(2 * column / (grid.columns - 1) - 1))
+    weight = ((CENTRE_WEIGHT + np.maximum(edge, 0) ** 2) * known).astype(np.float32)
+
+    shifts, turns = _hypotheses(place, move, known, row / grid.rows, column / grid.columns)
+    scores = np.stack(
+        [(weight * _agrees(place, move, s, t)).sum(axis=1) for s, t in zip(shifts.T, turns.T, strict=True)]
+    )
+    scores[0] /= STILL
+    best = scores.argmax(axis=0)[:, None]
+    shift, turn = (np.take_along_axis(values, best, axis=1)[:, 0] for values in (shifts, turns))
+    for _ in range(ROUNDS):
+        trust = weight / np.square(1 + _residual(place, move, shift, turn))
+        total = trust.sum(axis=1) + 1e-9
+        mean_place, mean_move = (trust * place).sum(axis=1) / total, (trust * move).sum(axis=1) / total
+        away = place - mean_place[:, None]
+        turn = (trust * (move - mean_move[:, None]) * away.conj()).sum(axis=1)
+        turn /= (trust * (away.real**2 + away.imag**2)).sum(axis=1) + 0.01  # few points near each other tell no turn
+        shift = mean_move - turn * mean_place
+    agreeing = _agrees(place, move, shift, turn) & known
+    support = (weight * agreeing).sum(axis=1) / (weight.sum(axis=1) + 1e-9)
+    support *= np.minimum(2 * known.sum(axis=1) / np.maximum(textured, 1), 1) * (known.sum(axis=1) >= MIN_POINTS)
+    aspect = grid.picture_height / grid.picture_width
+    travel = np.stack([shift.real, shift.imag / aspect, np.log1p(np.maximum(turn.real, -0.9))])
+    return _Motion(travel, support, agreeing.reshape(-1, grid.rows, grid.columns))
+
+
+def _hypotheses(
+    place: np.ndarray, move: np.ndarray, known: np.ndarray, row: np.ndarray, column: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Shifts and turns, (n, 1 + HYPOTHESES) each: rest, and what pairs of cells far apart (the same ones always) give."""
+    one, other = np.random.default_rng(0).integers(len(row), size=(2, 8 * HYPOTHESES))
+    apart = np.flatnonzero((np.abs(row[one] - row[other]) >= 0.4) | (np.abs(column[one] - column[other]) >= 0.3))
+    one, other = one[apart[:HYPOTHESES]], other[apart[:HYPOTHESES]]
+    usable = known[:, one] & known[:, other]
+    turns = np.where(usable, move[:, one] - move[:, other], 0) / np.where(usable, place[:, one] - place[:, other], 1)
+    turns[np.abs(turns) > MAX_TURN] = 0
+    shifts = np.where(usable, move[:, one] - turns * place[:, one], 0)
+    return np.pad(shifts, ((0, 0), (1, 0))), np.pad(turns, ((0, 0), (1, 0)))
+
+
+def _residual(place: np.ndarray, move: np.ndarray, shift: np.ndarray, turn: np.ndarray) -> np.ndarray:
+    """(n, cells) squared distance from the motion, in squared tolerances."""
+    off = move - shift[:, None] - turn[:, None] * place
+    return (off.real**2 + off.imag**2) / np.square(TOLERANCE + RELATIVE_TOLERANCE * np.abs(shift))[:, None]
+
+
+def _agrees(place: np.ndarray, move: np.ndarray, shift: np.ndarray, turn: np.ndarray) -> np.ndarray:
+    return _residual(place, move, shift, turn) < 1
+
+
+def _around(values: np.ndarray, outside: float) -> np.ndarray:
+    """(n,) -> (n, 2 SHAKE_REACH + 1): each value with its neighbours."""
+    padded = np.pad(values, SHAKE_REACH, constant_values=outside)
+    return np.lib.stride_tricks.sliding_window_view(padded, 2 * SHAKE_REACH + 1)
+
+
+def _runs(mask: np.ndarray) -> list[tuple[int, int]]:
+    """First index and last index + 1 of every run of True."""
+    edges = np.flatnonzero(np.diff(np.pad(mask.astype(np.int8), 1)))
+    return [(int(first), int(last)) for first, last in zip(edges[::2], edges[1::2], strict=True)]

@@ -1,0 +1,311 @@
+"""Text on the picture: read on luma stills, followed from still to still, gated against false readings.
+
+A still is searched for lines once; a line is read again only where its pixels changed. Readings of one line in
+neighbouring stills make one entry, whose text is the reading with the most votes. Nothing is reported on one look: the
+line is cut out a second time, with another margin, and has to read the same. Textures that look like letters (windows,
+foliage, gears) read differently every time; text does not.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import defaultdict
+from collections.abc import Sequence
+from difflib import SequenceMatcher
+from typing import NamedTuple
+
+import numpy as np
+
+from asid_hf.errors import InputError
+from asid_hf.evidence.text_lines import LOOSE, READ_HEIGHT, TIGHT, bounds, height_of, line_reader, width_of
+from asid_hf.evidence.text_match import SAME_TEXT, found_in, normalise, same_text
+from asid_hf.schema import ScreenText, Shot
+
+MIN_CONFIDENCE = 0.8
+"""What a text seen in two stills or more needs: mean confidence of its readings, and of the second look (0..1)."""
+
+MIN_CONFIDENCE_ONCE = 0.9
+"""What a text seen in one still needs, and one of up to three letters in any case (0.97 where seen once)."""
+
+MIN_CONFIDENCE_FOREIGN = 0.95
+"""What letters other than Latin, Greek and Cyrillic need: in footage that has none of them textures read as such."""
+
+READ_WIDTH = 4000
+"""Pixels of line, at `READ_HEIGHT`, read in one still; what is left waits for the next still. Only pages of small
+print have more (a rolling page of credits: 30 lines, 40,000 pixels, 3.5 s): of those some lines are read, not all."""
+
+
+class _Line(NamedTuple):
+    """A line in a still: corners (4, 2) pixels, the still it was read in, its text (None: not read yet)."""
+
+    corners: np.ndarray
+    read_in: int
+    text: str | None
+    confidence: float
+
+
+class _Track:
+    """One line of text over time."""
+
+    def __init__(self) -> None:
+        self.stills: list[int] = []
+        self.lines: list[_Line] = []
+
+    def add(self, index: int, line: _Line) -> None:
+        self.stills.append(index)
+        self.lines.append(line)
+
+
+def read_screen_text(stills: np.ndarray, times: np.ndarray, shots: Sequence[Shot], duration: float) -> list[ScreenText]:
+    """Read the text shown in a clip: titles, captions, signs.
+
+    Times: a text starts half-way between the still before it and the first still that shows it, or at a cut between
+    the two, and ends likewise: an error is at most half the distance of stills, unless it starts near a cut without
+    having to do with it. In the first still it starts with that still, in the last it lasts to the end of the clip. A
+    text missed in one still goes on; one that comes back later is another entry. The box is where it was read best.
+
+    Args:
+        stills: (S, H, W) uint8 luma, in time order; about one a second.
+        times: (S,) s, increasing, within 0 and `duration`.
+        shots: the takes of the clip; their boundaries sharpen start and end. May be empty.
+        duration: s.
+
+    Returns:
+        The texts by start, then from top to bottom, one a line. Single characters are never reported.
+
+    Raises:
+        InputError: shapes, types or times that are not as above.
+        MissingExtraError: rapidocr, OpenCV or the weights are not installed. Nothing is ever downloaded.
+
+    Example:
+        >>> read_screen_text(np.zeros((2, 90, 160), np.uint8), np.array([0.0, 1.0]), [], 2.0)
+        []
+    """
+    times = np.asarray(times, float)
+    _check(stills, times, duration)
+    tracks: list[_Track] = []
+    lines: list[_Line] = []
+    for index in range(len(stills)):
+        lines = _lines(stills, index, lines)
+        _follow(tracks, index, [line for line in lines if line.text], float(np.hypot(*stills.shape[1:])))
+    tracks = _without_misreadings(tracks)
+    edges = sorted({edge for shot in shots for edge in (shot["start"], shot["end"])})
+    entries = [_entry(track, stills, times, edges, float(duration)) for track in tracks]
+    return sorted(filter(None, entries), key=lambda entry: (entry["start"], entry["box"][1], entry["box"][0]))
+
+
+def _check(stills: np.ndarray, times: np.ndarray, duration: float) -> None:
+    if not isinstance(stills, np.ndarray) or stills.ndim != 3 or stills.dtype != np.uint8:
+        given = f"{getattr(stills, 'dtype', type(stills).__name__)} {getattr(stills, 'shape', '')}"
+        raise InputError(f"stills are {given}; they must be an array of uint8, (stills, height, width).")
+    if times.shape != stills.shape[:1] or not np.all(np.diff(times) > 0):
+        raise InputError(f"times must be {len(stills)} increasing seconds, one a still; they are {times}.")
+    if not np.isfinite(duration) or (len(times) and not 0 <= times[0] <= times[-1] <= duration):
+        raise InputError(f"times {times} must lie within 0 and the duration, {duration} s.")
+
+
+# --- the lines of a still --------------------------------------------------------------------------------------------
+
+
+def _lines(stills: np.ndarray, index: int, before: list[_Line]) -> list[_Line]:
+    still = stills[index]
+    if not still.size or int(still.max()) - int(still.min()) < 16:  # too flat for any legible text
+        return []
+    reader = line_reader()
+    if index and reader.unchanged(still, stills[index - 1]):
+        lines = before
+    else:
+        lines = [_Line(corners, index, None, 0.0) for corners in reader.find(still)]
+        lines = [_known(line, before, still, stills) or line for line in lines]
+    chosen = _chosen(lines, before)
+    readings = reader.read(still, [lines[place].corners for place in chosen], LOOSE)
+    fresh = {
+        place: _Line(lines[place].corners, index, *reading) for place, reading in zip(chosen, readings, strict=True)
+    }
+    return [fresh.get(place, line) for place, line in enumerate(lines)]
+
+
+def _known(line: _Line, before: list[_Line], still: np.ndarray, stills: np.ndarray) -> _Line | None:
+    """The line of the still before that has the same place, and the same pixels as where it was read."""
+    left, top, right, bottom = np.clip(bounds(line.corners), 0, np.tile(still.shape[::-1], 2)).astype(int)
+    window = max(3, (bottom - top) // 4)  # a letter's stroke must not drown in its surroundings
+    for other in before:
+        if other.text is not None and _overlap(line, other, np.maximum) > 0.8:
+            crop = np.s_[top:bottom, left:right]
+            if line_reader().unchanged(still[crop], stills[other.read_in][crop], window):
+                return other
+    return None
+
+
+def _chosen(lines: list[_Line], before: list[_Line]) -> list[int]:
+    """Places of the lines to read now, `READ_WIDTH` at most: first what was left last time, then the tallest."""
+    left_over = [line for line in before if line.text is None]
+    unread = [place for place, line in enumerate(lines) if line.text is None]
+    unread.sort(key=lambda place: -height_of(lines[place].corners))
+    unread.sort(key=lambda place: not any(_overlap(lines[place], other, np.minimum) > 0.5 for other in left_over))
+    widths = [READ_HEIGHT * width_of(lines[place].corners) / height_of(lines[place].corners) for place in unread]
+    return [
+        place
+        for place, total in zip(unread, np.cumsum(widths), strict=True)
+        if place == unread[0] or total <= READ_WIDTH
+    ]
+
+
+def _overlap(line: _Line, other: _Line, of: np.ufunc) -> float:
+    """Common area as a share of the smaller (`of` = np.minimum) or the larger (np.maximum) of two lines."""
+    a, b = bounds(line.corners), bounds(other.corners)
+    common = np.prod(np.clip(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0, None))
+    return float(common / max(of(np.prod(a[2:] - a[:2]), np.prod(b[2:] - b[:2])), 1.0))
+
+
+# --- lines over time -------------------------------------------------------------------------------------------------
+
+
+def _follow(tracks: list[_Track], index: int, lines: list[_Line], diagonal: float) -> None:
+    """Give each line of a still to the open track it continues, the surest pairs first, or to a new track."""
+    open_tracks = [track for track in tracks if track.stills[-1] >= index - 2]
+    pairs = [
+        (likeness, track, place)
+        for track in open_tracks
+        for place, line in enumerate(lines)
+        if (likeness := _likeness(track.lines[-1], line, diagonal)) > 0.0
+    ]
+    free = dict(enumerate(lines))
+    for _, track, place in sorted(pairs, key=lambda pair: -pair[0]):
+        if place in free and track.stills[-1] < index:
+            track.add(index, free.pop(place))
+    for line in free.values():
+        tracks.append(_Track())
+        tracks[-1].add(index, line)
+
+
+def _likeness(line: _Line, other: _Line, diagonal: float) -> float:
+    """Above 0 where two readings in neighbouring stills may be of one line; the more the surer."""
+    overlap = _overlap(line, other, np.minimum)
+    distance = float(np.hypot(*(line.corners.mean(axis=0) - other.corners.mean(axis=0)))) / diagonal
+    if overlap < 0.5 and distance > 0.3:
+        return 0.0
+    first, second = (normalise(reading.text or "").replace(" ", "") for reading in (line, other))
+    if first == second:
+        return 2.0 + overlap - distance if overlap >= 0.5 or len(first) > 2 else 0.0
+    roughly = SequenceMatcher(None, first, second, autojunk=False).ratio()
+    if roughly < 0.5:
+        return 0.0
+    if _alike(line.text or "", other.text or ""):
+        return 1.0 + overlap - distance if overlap >= 0.5 or len(first) > 2 else 0.0
+    unsure = min(line.confidence, other.confidence) < MIN_CONFIDENCE_ONCE
+    return roughly if unsure and overlap >= 0.5 else 0.0
+
+
+def _alike(a: str, b: str) -> bool:
+    """Whether two readings are of one text, one of them perhaps with an end cut off."""
+    if same_text(a, b) >= SAME_TEXT:
+        return True
+    part, whole = sorted((a, b), key=lambda text: len(normalise(text)))
+    return len(normalise(part)) >= 0.6 * len(normalise(whole)) and found_in(part, whole) >= SAME_TEXT
+
+
+def _without_misreadings(tracks: list[_Track]) -> list[_Track]:
+    """Give what was read in one still only to the longer track before or after it, where it is the same text misread."""
+    lasting = [track for track in tracks if len(track.stills) > 1]
+    kept = []
+    for track in tracks:
+        owner = next((other for other in lasting if _belongs(track, other)), None) if len(track.stills) == 1 else None
+        if owner is None:
+            kept.append(track)
+        else:
+            owner.add(track.stills[0], track.lines[0])
+    return kept
+
+
+def _belongs(single: _Track, lasting: _Track) -> bool:
+    [index], [line] = single.stills, single.lines
+    if index in lasting.stills or not min(lasting.stills) - 2 <= index <= max(lasting.stills) + 2:
+        return False
+    nearest = min(zip(lasting.stills, lasting.lines, strict=True), key=lambda seen: abs(seen[0] - index))[1]
+    if _overlap(line, nearest, np.minimum) < 0.3:
+        return False
+    (letters, digits), (whole, whole_digits) = (_letters_and_digits(text) for text in (line.text or "", _voted(lasting)))
+    if digits not in whole_digits and whole_digits not in digits:
+        return False
+    blocks = SequenceMatcher(None, letters, whole, autojunk=False).get_matching_blocks()
+    return sum(block.size for block in blocks) >= 0.75 * min(len(letters), len(whole))
+
+
+def _letters_and_digits(text: str) -> tuple[str, str]:
+    characters = normalise(text).replace(" ", "")
+    return "".join(c for c in characters if not c.isdigit()), "".join(c for c in characters if c.isdigit())
+
+
+# --- from tracks to entries ------------------------------------------------------------------------------------------
+
+
+def _entry(
+    track: _Track, stills: np.ndarray, times: np.ndarray, edges: list[float], duration: float
+) -> ScreenText | None:
+    """The track as an entry, or None where its text does not hold."""
+    text = _voted(track)
+    agreeing = [line for line in track.lines if _alike(line.text or "", text)]
+    readings = list({line.read_in: line for line in agreeing}.values())
+    exact = [line for line in readings if line.text == text]
+    best = max(exact, key=lambda line: line.confidence)
+    needed = _needed(text, len(agreeing))
+    mean = float(np.mean([line.confidence for line in readings]))
+    if mean < needed:
+        return None
+    [(again, second)] = line_reader().read(stills[best.read_in], [best.corners], TIGHT)
+    if second < needed or not _alike(again, text):
+        return None
+    height, width = stills.shape[1:]
+    start, end = _span(min(track.stills), max(track.stills), times, edges, duration)
+    return ScreenText(
+        text=text,
+        start=start,
+        end=end,
+        box=[round(float(side), 4) for side in np.clip(bounds(best.corners) / (width, height, width, height), 0, 1)],
+        confidence=round(min(mean, second), 4),
+    )
+
+
+def _voted(track: _Track) -> str:
+    """The reading with the most confidence summed over stills; cut-off readings vote for the whole one."""
+    votes: defaultdict[str, float] = defaultdict(float)
+    spellings: defaultdict[str, defaultdict[str, float]] = defaultdict(lambda: defaultdict(float))
+    for line in {line.read_in: line for line in track.lines}.values():
+        key = normalise(line.text or "").replace(" ", "")
+        votes[key] += line.confidence
+        spellings[key][line.text or ""] += line.confidence
+    for part in sorted(votes, key=len):
+        for whole in sorted(votes, key=len):
+            if len(part) < len(whole) and votes[whole] and _alike(part, whole) and found_in(part, whole) >= SAME_TEXT:
+                votes[whole] += votes.pop(part)
+                break
+    key = max(votes, key=lambda key: (votes[key], len(key)))
+    return max(spellings[key], key=lambda spelling: (spellings[key][spelling], len(spelling)))
+
+
+def _needed(text: str, stills: int) -> float:
+    """The confidence a text needs; above 1 where none is enough."""
+    letters = normalise(text).replace(" ", "")
+    if len(letters) < 2 or 2 * len(letters) < len(text.replace(" ", "")):
+        return 2.0
+    needed = MIN_CONFIDENCE if stills > 1 else MIN_CONFIDENCE_ONCE
+    if len(letters) <= 3:
+        needed = MIN_CONFIDENCE_ONCE if stills > 1 else 0.97
+    return max(needed, MIN_CONFIDENCE_FOREIGN) if any(map(_is_foreign, letters)) else needed
+
+
+def _is_foreign(letter: str) -> bool:
+    return letter.isalpha() and unicodedata.name(letter, "").split(" ")[0] not in ("LATIN", "GREEK", "CYRILLIC")
+
+
+def _span(first: int, last: int, times: np.ndarray, edges: list[float], duration: float) -> tuple[float, float]:
+    start, end = float(times[first]), duration
+    if first > 0:
+        before = float(times[first - 1])
+        start = max((edge for edge in edges if before < edge <= start), default=(before + start) / 2)
+    if last + 1 < len(times):
+        after = float(times[last + 1])
+        shown = float(times[last])
+        end = min((edge for edge in edges if shown < edge <= after), default=(shown + after) / 2)
+    return round(start, 3), round(min(end, duration), 3)

@@ -1,0 +1,332 @@
+"""What is taken from a clip's streams: pictures scaled and set upright, sound laid on the time axis."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import av
+import numpy as np
+from av.sidedata.sidedata import Type as SideDataType
+from av.video.reformatter import Interpolation, VideoReformatter
+
+try:
+    from asid_hf.errors import MediaError
+    from asid_hf.media_budget import (
+        MAX_RATIO,
+        Budget,
+        frame_count,
+        frame_places,
+        frame_size,
+        image_places,
+        image_size,
+        still_places,
+        still_size,
+    )
+    from asid_hf.media_source import MAX_PICTURE
+    from asid_hf.media_timeline import Timeline
+except ImportError:  # beside the remote code on the Hub, where asid_hf is not installed
+    from .errors import MediaError
+    from .media_budget import (
+        MAX_RATIO,
+        Budget,
+        frame_count,
+        frame_places,
+        frame_size,
+        image_places,
+        image_size,
+        still_places,
+        still_size,
+    )
+    from .media_source import MAX_PICTURE
+    from .media_timeline import Timeline
+
+SAMPLE_RATE = 16000
+SOUND_HOLE = 0.04  # s; timestamps jitter below it (Matroska rounds to 1 ms), above it sound is missing
+MEAN = {"rematrix_maxval": "1"}  # weights of mixed channels add up to 1; floats would else grow louder
+MAX_THREADS = 8
+MAX_ASPECT = 10.0  # a pixel more oblong than that is a broken header
+
+
+# --- pictures --------------------------------------------------------------------------------------------------------
+
+
+def shown_size(stream: Any, coded: Any, name: str) -> tuple[int, int]:
+    """(height, width) that coded pictures (a frame, or the codec's context) have with square pixels, before any turn.
+
+    Raises:
+        MediaError: "too_large"; `name` is for its message.
+
+    Example:
+        >>> from types import SimpleNamespace as Made
+        >>> shown_size(Made(sample_aspect_ratio=4 / 3), Made(width=720, height=540), "clip.mp4")
+        (540, 960)
+    """
+    aspect = float(stream.sample_aspect_ratio or 1)
+    if not 1 / MAX_ASPECT <= aspect <= MAX_ASPECT:
+        aspect = 1.0
+    height, width = coded.height, round(coded.width * aspect)
+    shape = f"{name} has pictures of {width} x {height} pixels"
+    if height * width > MAX_PICTURE:
+        raise MediaError("too_large", f"{shape}, over {MAX_PICTURE} in all. Scale it down.")
+    if max(height, width) > MAX_RATIO * min(height, width):
+        raise MediaError("too_large", f"{shape}: one side over {MAX_RATIO} times the other. Crop it.")
+    return height, width
+
+
+@dataclass(frozen=True)
+class Upright:
+    """What sets a coded picture upright: first swap rows and columns, then mirror it, then flip it upside down.
+
+    Example:
+        >>> Upright(swap=True)(np.arange(6).reshape(2, 3)).tolist()
+        [[0, 3], [1, 4], [2, 5]]
+    """
+
+    swap: bool = False
+    mirror: bool = False
+    flip: bool = False
+
+    def __call__(self, picture: np.ndarray) -> np.ndarray:
+        """Turn (H, W, ...) without copying."""
+        if self.swap:
+            picture = picture.swapaxes(0, 1)
+        if self.mirror:
+            picture = picture[:, ::-1]
+        return picture[::-1] if self.flip else picture
+
+    @classmethod
+    def of(cls, frame: av.VideoFrame) -> Upright:
+        """Read a frame's display matrix: the coded x axis is shown along (a, b), the y axis along (c, d)."""
+        matrix = frame.side_data.get(SideDataType.DISPLAYMATRIX)
+        if matrix is None:
+            return cls()
+        a, b, _, c, d = np.frombuffer(matrix, np.int32)[:5].tolist()
+        if abs(a) + abs(d) < abs(b) + abs(c):
+            return cls(True, c < 0, b < 0)
+        return cls(False, a < 0, d < 0)
+
+
+class Film:
+    """The pictures wanted of a video stream, each scaled and set upright as it is decoded.
+
+    Example:
+        >>> from types import SimpleNamespace as Made
+        >>> stream = Made(sample_aspect_ratio=None, codec_context=Made(width=64, height=48))
+        >>> timeline = Timeline(np.arange(50), np.arange(50) / 25, True, video_end=2.0, fps=25.0)
+        >>> Film(stream, timeline, Budget(), "clip.mp4").frames.places
+        [0, 16, 33, 49]
+    """
+
+    def __init__(self, stream: Any, timeline: Timeline, budget: Budget, name: str) -> None:
+        """Choose the pictures; `name` is for messages.
+
+        Raises:
+            MediaError: "too_large".
+        """
+        self.stream, self.timeline, self.budget, self.name = stream, timeline, budget, name
+        height, width = shown_size(stream, stream.codec_context, name)
+        times, end = timeline.times, timeline.video_end
+        count = frame_count(len(times), timeline.fps, budget.fps, budget.min_frames, budget.max_frames)
+        self.frames = _Wanted(frame_places(len(times), count) if budget.frames else (), "gbrp")
+        self.images = _Wanted(image_places(times, end, height, width) if budget.analysis else (), "rgb24")
+        self.stills = _Wanted(still_places(times, end, height, width) if budget.analysis else (), "gray")
+        self.parts = (self.frames, self.images, self.stills)
+        self.needed = {int(timeline.stamps[place]) for part in self.parts for place in part.places}
+        self.place_of = {stamp: place for place, stamp in enumerate(timeline.stamps.tolist())}
+        self.place = -1
+        self.facts: dict[str, Any] = {}
+        stream.thread_type = "AUTO"
+        stream.codec_context.thread_count = _threads(height * width)
+        stream.codec_context.options = {"max_pixels": str(MAX_PICTURE)}
+
+    @property
+    def start(self) -> float:
+        """When the first picture is shown, s."""
+        return float(self.timeline.times[0])
+
+    def wants(self, packet: Any) -> bool:
+        """Whether to decode the packet; the decoder passes over pictures that neither we nor others need."""
+        if self.facts and all(part.complete for part in self.parts):
+            return False
+        if self.timeline.stamped and self.facts:
+            spare = packet.size and packet.pts not in self.needed  # the empty packet at the end gives what is held back
+            self.stream.codec_context.skip_frame = "NONREF" if spare else "DEFAULT"
+        return True
+
+    def add(self, frame: av.VideoFrame) -> None:
+        """Take a decoded picture wherever it is wanted."""
+        following = min(self.place + 1, len(self.place_of) - 1)
+        self.place = self.place_of.get(frame.pts, following) if self.timeline.stamped else following
+        if not self.facts:
+            self._measure(frame)
+        for part in self.parts:
+            if part.due(self.place):
+                part.take(self.place, frame)
+
+    def _measure(self, frame: av.VideoFrame) -> None:
+        """Settle sizes by the first picture decoded: only it knows how it lies."""
+        upright = Upright.of(frame)
+        height, width = shown_size(self.stream, frame, self.name)[:: -1 if upright.swap else 1]
+        budget, count = self.budget, max(2, len(self.frames.places))
+        size = frame_size(height, width, count, budget.min_pixels, budget.frame_pixels, budget.total_pixels)
+        self.frames.prepare(size, upright)
+        self.images.prepare(image_size(height, width), upright)
+        self.stills.prepare(still_size(height, width), upright)
+        self.facts = {
+            "width": width,
+            "height": height,
+            "fps": self.timeline.fps,
+            "frame_count": len(self.place_of),
+            "rotation": round(-frame.rotation / 90) % 4 * 90,
+            "video_codec": self.stream.codec_context.codec.canonical_name,
+        }
+
+    def check(self) -> None:
+        """Refuse a film of which under half could be had.
+
+        Raises:
+            MediaError: "damaged".
+        """
+        wanted = sum(len(part.places) for part in self.parts)
+        share = sum(len(part.taken) for part in self.parts) / max(wanted, 1) * self.timeline.present
+        if not self.facts or (wanted and share < 0.5):
+            raise MediaError(
+                "damaged", f"{self.name}: {share:.0%} of its pictures are whole. Download or copy it again."
+            )
+
+    def times(self, part: _Wanted, start: float) -> np.ndarray:
+        """When the pictures taken are shown, (n,) float64 s after `start`."""
+        return self.timeline.times[part.taken] - start
+
+
+def _threads(pixels: int) -> int:
+    """As many as there are processors, fewer for pictures of which each thread holds several."""
+    return max(1, min(MAX_THREADS, (os.cpu_count() or 1) + 1, 2 * MAX_PICTURE // max(pixels, 1)))
+
+
+class _Wanted:
+    """Pictures of one kind, wanted at known places of the film; for a lost one the next that comes is taken."""
+
+    def __init__(self, places: Any, layout: str) -> None:
+        self.places = [int(place) for place in places]
+        self.next = 0
+        self.taken: list[int] = []  # the places they are really from
+        self.layout = layout
+        # Frames as the reference scales them; of small pictures the mean of each area, the cheapest without aliasing.
+        self.method = Interpolation.AREA if layout == "rgb24" else Interpolation.BICUBIC
+        self.scaler = VideoReformatter()
+        self.size, self.upright = (0, 0), Upright()
+        self.store = np.empty((0, 0, 0), np.uint8)
+
+    def prepare(self, size: tuple[int, int], upright: Upright) -> None:
+        """Settle the (height, width) as shown, and how coded pictures are set upright."""
+        self.size, self.upright = size, upright
+        shape = {"gbrp": (3, *size), "rgb24": (*size, 3), "gray": size}[self.layout]
+        self.store = np.empty((len(self.places), *shape), np.uint8)
+
+    @property
+    def complete(self) -> bool:
+        return self.next == len(self.places)
+
+    def due(self, place: int) -> bool:
+        return not self.complete and self.places[self.next] <= place
+
+    def take(self, place: int, frame: av.VideoFrame) -> None:
+        while self.due(place):
+            self.next += 1
+        height, width = self.size[:: -1 if self.upright.swap else 1]
+        scaled = self.scaler.reformat(frame, width, height, self.layout, interpolation=self.method, threads=1)
+        target = self.store[len(self.taken)]
+        if self.layout == "gbrp":
+            green, blue, red = (self.upright(_pixels(plane)) for plane in scaled.planes)
+            target[0], target[1], target[2] = red, green, blue
+        else:
+            target[...] = self.upright(_pixels(scaled.planes[0], channels=3 if self.layout == "rgb24" else 1))
+        self.taken.append(place)
+
+    @property
+    def pictures(self) -> np.ndarray:
+        return self.store[: len(self.taken)]
+
+
+def _pixels(plane: Any, channels: int = 1) -> np.ndarray:
+    """A plane without the padding at the end of its lines: (H, W), or (H, W, 3) of three channels."""
+    rows = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width * channels]
+    return rows if channels == 1 else rows.reshape(plane.height, plane.width, channels)
+
+
+# --- sound -----------------------------------------------------------------------------------------------------------
+
+
+class Track:
+    """A sound stream as 16 kHz mono, laid where its presentation times say; with `whole` False only where it begins.
+
+    Channels are mixed by the rule of swresample, weights adding up to 1: of stereo the mean; of 5.1 the centre counts
+    more than the sides, the surrounds less, the bass channel nothing.
+
+    Example:
+        >>> Track(None, whole=True, max_duration=10.0).samples(start=0.0, duration=1.0) is None
+        True
+    """
+
+    def __init__(self, stream: Any, whole: bool, max_duration: float) -> None:
+        self.stream, self.whole = stream, whole
+        self.limit = int(max_duration * SAMPLE_RATE)
+        self.start: float | None = None  # s, of the first sound decoded
+        self.pieces: list[np.ndarray] = []
+        self.written = self.overlap = 0  # samples
+        self.due = 0.0  # s, when the next sound follows without a hole
+        self.kind: tuple = ()
+        self.resampler: av.AudioResampler | None = None
+
+    def wants(self, packet: Any) -> bool:
+        """Whether to decode the packet."""
+        return self.whole or self.start is None
+
+    def add(self, frame: av.AudioFrame) -> None:
+        """Resample a decoded stretch of sound and append it, after silence where some is missing."""
+        if not frame.samples:
+            return
+        time = self.due if frame.time is None else frame.time
+        if self.start is None:
+            self.start = time
+        kind = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if kind != self.kind or abs(time - self.due) > SOUND_HOLE:
+            self._restart(time)
+            self.kind, self.due = kind, time
+        self._write(self.resampler.resample(frame))
+        self.due += frame.samples / frame.sample_rate
+
+    def _restart(self, time: float) -> None:
+        self._finish()
+        place = min(round((time - self.start) * SAMPLE_RATE), self.limit)
+        if place > self.written:
+            self.pieces.append(np.zeros(place - self.written, np.float32))
+            self.written = place
+        self.overlap = self.written - place  # sound that is there already: the first one stays
+        self.resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE, options=MEAN)
+
+    def _finish(self) -> None:
+        if self.resampler is not None:
+            self._write(self.resampler.resample(None))
+            self.resampler = None
+
+    def _write(self, chunks: list) -> None:
+        for chunk in chunks:
+            if chunk is None:  # what PyAV gives at the end of sound that was right already
+                continue
+            samples = np.frombuffer(chunk.planes[0], np.float32, count=chunk.samples)[self.overlap :]
+            self.overlap = max(0, self.overlap - chunk.samples)
+            self.pieces.append(samples.copy())
+            self.written += len(samples)
+
+    def samples(self, start: float, duration: float) -> np.ndarray | None:
+        """The sound from `start` on for at most `duration` s: (N,) float32, finite; None where there is none."""
+        if self.start is None or not self.whole:
+            return None
+        self._finish()
+        lead = np.zeros(min(round((self.start - start) * SAMPLE_RATE), self.limit), np.float32)
+        sound = np.concatenate([lead, *self.pieces])[: round(duration * SAMPLE_RATE)]
+        return np.nan_to_num(sound, copy=False, posinf=1.0, neginf=-1.0)

@@ -1,0 +1,165 @@
+"""When everything in a clip is presented: read off the packets, before anything is decoded."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import av
+import numpy as np
+
+
+def packets(container: Any, streams: list, stop: threading.Event) -> Iterator[Any]:
+    """Demux some streams until the end, or until nobody waits for the result any more.
+
+    Raises:
+        TimeoutError: `stop` was set.
+
+    Example:
+        >>> next(packets(None, [], threading.Event()), "no packet")
+        'no packet'
+    """
+    for packet in container.demux(streams) if streams else ():
+        if stop.is_set():
+            raise TimeoutError("given up by the caller")
+        yield packet
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """What the packets say before anything is decoded.
+
+    stamps: (N,) int64, when each picture is shown, in ticks of the video stream, increasing; times: the same in s;
+    stamped: whether the packets said so themselves; video_end, sound_start, sound_end: s; fps: pictures a second in
+    the mean; present: share of the declared pictures that the file holds; first: what tells the first packet apart;
+    earliest: where to seek to for it, in ticks of which stream.
+
+    Example:
+        >>> Timeline(np.zeros(1, int), np.zeros(1), True, video_end=0.04, sound_start=-0.02, sound_end=1.0).length
+        1.02
+    """
+
+    stamps: np.ndarray
+    times: np.ndarray
+    stamped: bool
+    video_end: float = -math.inf
+    fps: float = 0.0
+    sound_start: float = math.inf
+    sound_end: float = -math.inf
+    present: float = 1.0
+    first: tuple = ()
+    earliest: tuple[int, int] = (0, 0)
+
+    @property
+    def length(self) -> float:
+        """Seconds from the beginning to the end of everything."""
+        start = min(self.times[0] if self.times.size else math.inf, self.sound_start)
+        return float(max(self.video_end, self.sound_end) - start)
+
+    def rewind(self, container: Any, streams: list) -> bool:
+        """Go back to the first packet; False where the container does not arrive there."""
+        offset, index = self.earliest
+        for way in ({"offset": offset, "stream": container.streams[index]}, {"offset": 0, **_BY_BYTES}):
+            try:
+                container.seek(**way)
+                arrived = _identity(next(container.demux(streams)))
+                container.seek(**way)
+            except (av.FFmpegError, StopIteration):
+                continue
+            if arrived == self.first:
+                return True
+        return False
+
+
+_BY_BYTES = {"unsupported_byte_offset": True}  # PyAV's name of the flag; the way back in raw streams
+
+
+def _identity(packet: Any) -> tuple[int | None, int, int]:
+    """What tells a packet from others: decoding time in ticks, stream, size."""
+    return packet.dts, packet.stream_index, packet.size
+
+
+def scan(container: Any, video: Any, sound: Any, size: int, stop: threading.Event) -> Timeline | None:
+    """Read the times of all packets, decoding nothing; a file that breaks off ends where it does.
+
+    Args:
+        container: from `media_source.open_container`.
+        video, sound: streams of it, or None.
+        size: bytes of the file, 0 where unknown.
+        stop: ends the work when set.
+
+    Returns:
+        The timeline; None where there is nothing to present.
+
+    Example:
+        >>> scan(None, None, None, 0, threading.Event()) is None
+        True
+    """
+    pictures: list[tuple] = []  # shown at, decoded at, length; in ticks
+    sounds: list[int] = []  # where each packet begins and ends
+    opening: dict[int, Any] = {}  # the first packet of each stream
+    with contextlib.suppress(av.error.InvalidDataError):  # it breaks off there; `present` says how much is lost
+        for packet in packets(container, [stream for stream in (video, sound) if stream is not None], stop):
+            if not packet.size:
+                continue
+            opening.setdefault(packet.stream_index, packet)
+            stamp, length = packet.dts if packet.pts is None else packet.pts, max(packet.duration or 0, 0)
+            if packet.is_discard:  # an edit list hides it
+                continue
+            if packet.stream is video:
+                pictures.append((packet.pts, packet.dts, length))
+            elif stamp is not None:
+                sounds += (stamp, stamp + length)
+    if not pictures and not sounds:
+        return None
+    if container.format.name == "avi":  # it stores no presentation times; those FFmpeg makes up are wrong with B-frames
+        pictures = [(None, decoded, length) for _, decoded, length in pictures]
+    earliest = min(opening.values(), key=lambda packet: (packet.dts or 0) * packet.time_base)
+    stamps, times, stamped, video_end, fps = _shown(pictures, video)
+    return Timeline(
+        stamps,
+        times,
+        stamped,
+        video_end,
+        fps,
+        sound_start=float(min(sounds) * sound.time_base) if sounds else math.inf,
+        sound_end=float(max(sounds) * sound.time_base) if sounds else -math.inf,
+        present=_present(video, size) if pictures else 1.0,
+        first=_identity(next(iter(opening.values()))),
+        earliest=(earliest.dts or 0, earliest.stream_index),
+    )
+
+
+def _shown(spans: list[tuple], stream: Any) -> tuple[np.ndarray, np.ndarray, bool, float, float]:
+    """Order the pictures as shown: ticks, seconds, whether the ticks were given, the end of the last in s, mean rate.
+
+    Where presentation times are missing (raw streams, old AVI), decoding times or else the nominal rate stand in.
+    """
+    if not spans:
+        return np.zeros(0, np.int64), np.zeros(0), False, -math.inf, 0.0
+    tick = stream.time_base
+    pause = 1 / ((stream.guessed_rate or stream.average_rate or 25) * tick)
+    shown, decoded, lengths = zip(*spans, strict=True)
+    stamped = None not in shown
+    if not stamped:
+        shown = [round(place * pause) for place in range(len(spans))] if None in decoded else decoded
+    stamps, order = np.unique(np.array(shown, np.int64), return_index=True)
+    first, last = int(stamps[0]), int(stamps[-1])
+    if len(stamps) > 1:
+        pause = Fraction(last - first, len(stamps) - 1)
+    end = last + (lengths[order[-1]] or pause)
+    times = stamps.astype(np.float64) * tick.numerator / tick.denominator
+    return stamps, times, stamped, float(end * tick), float(len(stamps) / ((end - first) * tick))
+
+
+def _present(stream: Any, size: int) -> float:
+    """Share of the pictures listed in the file's index that lie inside the file."""
+    index = stream.index_entries
+    if not size or not len(index) or index[len(index) - 1].pos < size:
+        return 1.0
+    return sum(entry.pos + entry.size <= size for entry in index) / len(index)

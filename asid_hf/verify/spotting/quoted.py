@@ -1,0 +1,236 @@
+"""Whether quoted words are said, shown on the picture, or neither, told from the words around them."""
+
+from __future__ import annotations
+
+import re
+
+from asid_hf.verify.spotting.quotations import Quotation
+from asid_hf.verify.spotting.speech import REPORTING, speaker_before
+from asid_hf.verify.spotting.plain import BLANK, Hit, is_negated
+
+_WRITING = (  # what carries words, and so may "say" or "state" them
+    r"(?:(?:sub)?texts?|captions?|subtitles?|overlays?|titles?|signs?|labels?|banners?|headings?|headers?|headlines?|"
+    r"posters?|messages?|notifications?|graphics?|screens?|slides?|charts?|cards?|placards?|billboards?|plaques?|logos?|"
+    r"stickers?|bubbles?|lettering|letters|tags?|displays?|pop-?ups?|prompts?|notes?|comments? section|article|button|shirt|"
+    r"hashtags?|watermarks?|inscriptions?|badges?|words?|ticker|chyron|taglines?|slogans?|mottos?)"
+)
+_TEXT = (
+    rf"(?:{_WRITING}|subtitled|titled|entitled|labell?ed|labell?ing|signage|written|displayed|displaying|overlaid|on-?screen|"
+    r"buttons|tagged|inscribed|printed|marked|engraved|stamped|usernames?|handles?|icons?|options?|folders?|numbers?|credits?|"
+    r"menu|tabs?|spelling|spells|bearing|emblazoned|branding|timestamp|typed|types|typing|scoreboard|license plates?|emoji|font|"
+    r"writes|writing|boxe?s?|branded|translated|indicating|indicated by|displays|marks|denotes|search)"
+)
+_VOICE = (
+    r"(?:audio|voice-?\s?overs?|voices?|narrations?|narrators?|dialogues?|conversations?|commentary|commentators?|speech|"
+    r"speakers?|lyrics|discussions?|exchanges?|announcers?|monologue|interviewer|spoken|heard|verbally|aloud|storyteller|"
+    r"audibly|vocal|exclamation|shouts?|soundtrack|sound|lines?|(?:his|her|their|final|exact|closing|concluding) (?:\w+ )?words|"
+    r"response|statement|question|greeting|reply|remarks?|sentence)"
+)
+_PERSON = (
+    r"(?:he|she|they|i|man|woman|boy|girl|men|women|person|people|child|kid|individual|player|presenter|reporter|officer|"
+    r"mother|mom|father|dad|daughter|son|teacher|student|chef|coach|driver|friend|customer|employee|someone|guy|lady|anchor|"
+    r"comedian|actor|singer|doctor|crowd|wearer|owner|captain|instructor|judge|host|figure|character)"
+)
+_SHOWING_VERB = r"(?:reads?|reading|shows?|showing|indicates?|stat(?:es|ing)|features?|identif(?:ies|ying|ied))"
+_CUE = re.compile(rf"\b(?:(?P<voice>{_VOICE})|(?P<text>{_TEXT})|(?P<verb>{_SHOWING_VERB}|{REPORTING}))\b")
+_SUBJECT = re.compile(rf"\b(?:(?P<voice>{_VOICE}|{_PERSON})|(?P<text>{_WRITING}))\b")
+_ONLY_SAID = re.compile(
+    r"speak|s[iau]ng|shout|yell|whisper|scream|narrat|exclaim|repl|utter|murmur|mutter|chant|interject|quip|jok|chim|spoken|"
+    r"inquir|retort|respond|bid|answer|confess|urg|greet"
+)
+_SAID_WITH_TEXT = re.compile(
+    rf"\b(?!repeats?|follows|begins|continues)(?:{REPORTING})(?: \w+ly)?(?P<audio> in the audio)?,? (?P<text>with (?:the )?(?:\w+ )?texts?)[,:]?\s*$"
+    r"|\bin the audio,? (?P<text_too>with (?:the )?texts?)[,:]?\s*$"
+)
+_BOTH = re.compile(
+    r"\btexts? and (?:the )?audio\b|\baudio and (?:the )?(?:on-?screen )?texts?\b|\btexts? reads? in the audio\b"
+    r"|\baudio (?:reads|accompanies|matches|speaks) the texts?\b"
+)
+_CLAUSE = re.compile(r"[;.!?]|\b(?:while|as|before|after|when|until)\b|\b(?:and|then) (?=the\b|an?\b|he\b|she\b|they\b)")
+_NAME_BEFORE = re.compile(
+    r"\b(?:called|named|known as|nicknamed|so-called|dubbed|referred to as|song|introduced as|terms?|brand|whose name is|"
+    r"nickname|series|film|movie|game|episode|book|navigating|platforms like)[,:]?\s*$"
+)
+_NAMING_BEFORE = re.compile(  # the quotation modifies a noun or is one: "the 'X' cup", "a bottle of 'X'"
+    r"(?:\b(?:the|an?|this|his|her|their)(?: [\w-]+){0,2}|\b(?P<loose>of|for)|\b(?:from|about|outside|near|into|by))\s*$"
+)
+_PLACED_BEHIND = re.compile(
+    r"^[,.]?\s*(?:(?:is|are|was|being|now|also|then|that|which|both|still|prominently|clearly|briefly|again)\s+){0,3}"
+    r"(?:appear(?:s|ing)?|displayed|shown|visible|written|overlaid|superimposed|printed|seen|highlighted|flash(?:es)?|"
+    r"pops? up|remains?|flicker|scrolls?|inscribed|featured|selected|clicked|labell?ed|emblazoned|persists?)\b"
+    r"|^[,.]?\s*(?:in|with) (?:[a-z-]+,? (?:and )?){0,3}(?:text|letters|font|lettering|print|white|red|yellow|black|blue|"
+    r"green|pink|orange|purple|gold|capitals)\b(?! (?:shirt|jacket|dress|hair))"
+    r"|^[,.]?\s*(?:[a-z-]+ )?(?:on|at|across|in|below|above|under) (?:the |its |his |her |a )?(?:[a-z-]+ ){0,2}"
+    r"(?:screen|top|bottom|corner|frame|it|sign|label|wall|image|front|side)\b"
+)
+_NOUN_BEHIND = re.compile(
+    r"^[,.]?\s*(?:[a-z-]+ )?(?:texts?|logos?|signs?|labels?|buttons?|icons?|options?|captions?|subtitles?|titles?|messages?|"
+    r"banners?|posters?|tabs?|watermarks?|overlays?|folders?|stickers?|inscription|graphic|lettering|menu|heading|header|"
+    r"username|handle|badge|letters|notification|signage|billboard|placard|bubble|written|on-?screen|branding|hashtag|"
+    r"emblem|symbol|timer|decal)\b"
+)
+_SUBJECT_BEHIND = (
+    r"(?:(?:the|an?|his|her|another|one|my|both) (?:[\w'-]{1,30},? ){1,7}?|(?:he|she|they|i) (?:[a-z]+ly |then |also )?)"
+)
+_SAID_BEHIND = re.compile(
+    rf"^[,.]?\s*(?:[a-z]+ly,? )?{_SUBJECT_BEHIND}(?:{REPORTING})\b(?<!ing)"
+    rf"|^[,.]?\s*(?:says?|said|asks?|adds|explains|replies|exclaims|shouts|remarks|whispers|answers|states|responds) (?:[a-z]+ )"
+    r"|^[,.]?\s*(?:is|are|can be|was|echoes) (?:\w+ )?(?:heard|spoken|said|uttered|sung|audible)\b"
+    r"|^[,.]?\s*(?:in|with|by) (?:an? |the |his |her )?(?:[\w'-]{1,30},? ){0,4}(?:tone|voice|narrator|narration|audio)\b"
+)
+_SPEAKER_BEHIND = re.compile(
+    rf"^[,.]?\s*(?:(?:{REPORTING}) (?P<after>(?:the|an?|his|her|another) (?!in\b)[\w'-]{{1,30}}(?: (?:man|woman|boy|girl))?)"
+    rf"|(?P<before>(?:the|an?|his|her|another) (?:[\w'-]{{1,30}} ){{1,4}}?|(?:he|she|they|i) )(?:\w+ly |then |also )?(?:{REPORTING})\b"
+    r"|[^,]{0,30}?\bby (?P<by>(?:the|an?|his|her|another) [\w'-]{1,30}))"
+)
+_ASIDE = re.compile(r"^\s*\([^)]{0,200}\)")
+_JOINT = re.compile(
+    r"^[\s,;/&.)(]*(?:(?:and|or|then|also|followed by|along with|as well as|beside|next to|in addition to)\b\s*)*(?:the )?$"
+)
+_ANOTHER = re.compile(r"^(?:,|\s+and)\s*(?:(?:and|or|with|plus|then) )?(?:[\w-]{1,20} ){0,4}$")
+_SONG_BEFORE = re.compile(r"\b(?:s[aiu]ng|sings|singing|perform\w*|play(?:s|ing|ed)?|cover\w*|hum(?:s|ming)|tune|track)\b[\w ,:]{0,14}$")
+_FOREIGN = re.compile(r"[\u0400-\u1fff\u2e80-\ud7ff\uf900-\ufaff]")
+_ADDRESSING = re.compile(
+    r"\b(?:i|i'm|you|you're|your|we|my|me|let's|don't|it's|that's|gonna|what|why|how|yeah|no|oh|okay|hey|please|thanks?)\b",
+    re.IGNORECASE,
+)
+
+
+def classify_quotations(text: str, plain: str, quotations: list[Quotation], start: int, end: int) -> list[Hit]:
+    """Decide what the quotations that begin in one sentence, `text[start:end]`, are.
+
+    Args:
+        text: the whole text.
+        plain: the whole text after `plain_text`.
+        quotations: those that begin in the sentence.
+        start: where the sentence starts.
+        end: where it ends, or where its last quotation does if that is later.
+
+    Returns:
+        Hits of kind "speech" and "screen_text" with the value "quote" and offsets into `text`; a quotation that is
+        neither said nor shown gives none.
+
+    Example:
+        >>> from asid_hf.verify.spotting.quotations import find_quotations
+        >>> from asid_hf.verify.spotting.plain import plain_text
+        >>> text = 'He says, "Hi," as the sign reads "Exit" in the "Loft".'
+        >>> marks = find_quotations(text)
+        >>> [(h.kind, h.quote) for h in classify_quotations(text, plain_text(text, marks), marks, 0, len(text))]
+        [('speech', 'Hi,'), ('screen_text', 'Exit')]
+    """
+    hits: list[Hit] = []
+    kind = ""
+    for run in _runs(plain, quotations):
+        left = plain[max(start, run[0].outer_start - 160) : run[0].outer_start].rpartition(BLANK)[2]
+        right = _ASIDE.sub("", plain[run[-1].outer_end : min(end, run[-1].outer_end + 240)]).partition(BLANK)[0]
+        kind = _kind(left, right, text[run[0].start : run[-1].end], run[0].style, kind)
+        said = _SAID_WITH_TEXT.search(left)
+        if said and "speech" in kind:
+            offset = run[0].outer_start - len(left)
+            name = "text" if said["text"] else "text_too"
+            hits.append(Hit(offset + said.start(name), offset + said.end(name), "screen_text", "present"))
+        speaker = _speaker(plain, run[0].outer_start, left, right) if "speech" in kind else None
+        for quotation in run:
+            negated = is_negated(plain, quotation.outer_start, quotation.outer_end)
+            words = text[quotation.start : quotation.end]
+            for name in kind.split():
+                who = speaker if name == "speech" else None
+                hits.append(Hit(quotation.start, quotation.end, name, "quote", negated, words, who))
+    return hits
+
+
+def _runs(plain: str, quotations: list[Quotation]) -> list[list[Quotation]]:
+    """Quotations enumerated one behind the other ("'A', 'B' and 'C'") belong together."""
+    runs: list[list[Quotation]] = []
+    for quotation in quotations:
+        joint = runs and _JOINT.match(plain[runs[-1][-1].outer_end : quotation.outer_start][:40])
+        if joint and quotation.outer_start - runs[-1][-1].outer_end < 40 and quotation.style == runs[-1][-1].style:
+            runs[-1].append(quotation)
+        else:
+            runs.append([quotation])
+    return runs
+
+
+def _kind(left: str, right: str, words: str, style: str, previous: str) -> str:
+    """"speech", "screen_text", both, or "" for a quotation between the plain words `left` and `right`."""
+    if _BOTH.search(left[-70:]):
+        return "screen_text speech"
+    if _SAID_WITH_TEXT.search(left):
+        return "speech"
+    if _SONG_BEFORE.search(left) and _is_title(words):
+        return ""
+    cue, gap, cue_to_end = _cue_before(left)
+    if _NAME_BEFORE.search(left) and not _NOUN_BEHIND.search(right):
+        return ""
+    if left.endswith("with ") and (_PLACED_BEHIND.search(right) or gap > 1 or not cue) and not _SAID_BEHIND.search(right):
+        return "screen_text"
+    naming = _NAMING_BEFORE.search(left)
+    named_here = naming and naming.start() >= len(left) - cue_to_end and not (naming["loose"] and gap == 1)
+    if cue and gap <= 3 and not named_here:
+        return cue
+    if _NOUN_BEHIND.search(right):
+        return "screen_text"
+    if _SAID_BEHIND.search(right) and (_utterance(words) or style == "double"):
+        return "speech"
+    if _PLACED_BEHIND.search(right):
+        return "screen_text"
+    if naming and not _utterance(words):
+        return "screen_text" if _FOREIGN.search(words) else ""
+    if cue and gap <= 14:
+        return cue
+    if _JOINT.match(left[-60:]) or not left.strip(" ,.:;'") or "followed by" in left or "respond" in left:
+        if previous:
+            return previous
+    if previous == "screen_text" and _ANOTHER.match(left):
+        return previous
+    if left.rstrip().endswith(":") and _utterance(words):
+        return "speech"
+    if _FOREIGN.search(words):
+        return "screen_text"
+    return "speech" if style == "double" and _utterance(words) else ""
+
+
+def _cue_before(left: str) -> tuple[str, int, int]:
+    """The kind that the last cue in `left` tells, and how many words and characters stand behind it."""
+    cue = None
+    for match in _CUE.finditer(left):
+        cue = match
+    between = left[cue.end() :] if cue else ""
+    if cue is None or _CLAUSE.search(between.removesuffix(" as ")):
+        return "", 0, 0
+    kind = "screen_text" if cue["text"] else "speech" if cue["voice"] else _kind_of_verb(left, cue)
+    return kind, len(between.split()), len(between)
+
+
+def _kind_of_verb(left: str, verb: re.Match) -> str:
+    """A verb like "says" takes its kind from its subject: a text shows what a person says."""
+    if _ONLY_SAID.match(verb["verb"]):
+        return "speech"
+    clauses = _CLAUSE.split(left[: verb.start()])
+    for piece in reversed(clauses[-1].split(",") if clauses else []):
+        subject = _SUBJECT.search(piece)
+        if subject is None or re.match(r"^\s*(?:\w+ing|\w+ed|who|in|on|at|then|still|with (?!.*\btexts?\b)(?!.*caption))\b", piece):
+            continue
+        return "screen_text" if subject["text"] else "speech"
+    return "screen_text" if re.fullmatch(_SHOWING_VERB, verb["verb"]) and not verb["verb"].startswith("stat") else "speech"
+
+
+def _utterance(words: str) -> bool:
+    return len(words.split()) >= 5 or words.endswith(("!", "?", ".", "…")) or bool(_ADDRESSING.search(words))
+
+
+def _is_title(words: str) -> bool:
+    """Whether quoted words look like the name of a song: few, each but the small ones with a capital, no stop."""
+    parts = words.split()
+    return len(parts) <= 5 and words[-1].isalnum() and all(part[0].isupper() or len(part) < 4 for part in parts)
+
+
+def _speaker(plain: str, start: int, left: str, right: str) -> str | None:
+    verb = None
+    for match in re.finditer(rf"\b{REPORTING}\b", left):
+        verb = match
+    if verb is not None:
+        return speaker_before(plain, start - len(left) + verb.start())
+    behind = _SPEAKER_BEHIND.search(right)
+    found = behind and (behind["after"] or behind["before"] or behind["by"])
+    return found.strip() if found else None

@@ -1,0 +1,52 @@
+"""Statements that text stands on the picture, its words not in quotation marks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from asid_hf.verify.spotting.plain import Hit, before, is_negated
+
+_PRESENT = re.compile(
+    r"\b(?:(?:on-?screen|overlaid|overlay|white|bold|red|yellow|black) (?:\w+ )?text|text overlays?|subtitles?|captions?(?! this)|"
+    r"title (?:cards?|screen)|texts?|(?:chinese|english|japanese|korean|arabic|russian) (?:characters|letters|lettering|writing|words)|"
+    r"(?:on-?screen|visual|written) (?:words|messages?|annotations?|instructions|prompts?)|(?:closing|end) credits|credits roll|"
+    r"words (?:appear|flash|are (?:shown|displayed|written))|lower third|(?:brimming|filled|covered) with (?:words|writing|text))\b"
+)
+_MESSAGE_BEHIND = re.compile(r" (?:messages?|messaging|conversation|chat|her|him|back|editor|box)\b|-|book")
+_TEXTS_AS_VERB = re.compile(r"\b(?:he|she|who|man|woman|they|religious|ancient|sacred|holy) $")
+_CAPTIONED = re.compile(
+    r"(?:reads?|reading|says|saying|titled|labell?ed|words?|text|caption|sign|banner|title|displaying|marked|spelling)[:,]?\s+(?:the words?\s+)?"
+)
+_CAPITALS = re.compile(r"(?=[A-Z0-9$@#&]*[A-Z]{2})[A-Z0-9$@#&][A-Z0-9$@#&'!?%.:-]*(?:\s+[A-Z0-9$@#&][A-Z0-9$@#&'!?%:-]*){0,12}(?![a-z])")
+_READS_TITLE = re.compile(
+    r"\b(?:(?:title|text|caption|sign|banner|subtitle|label|card|screen|logo|overlay)s? (?:\w+ ){0,2}?(?:reads?|reading|says|saying|stating)|titled|labell?ed)"
+    r"[:,]?\s+(?P<words>[A-Z][\w'&-]*(?:\s+(?:(?:of|the|and|to|a|in|for|on|with)\s+)?[A-Z0-9][\w'&!?-]*){0,10})"
+)
+
+
+def spot_screen_text(plain: str, sentence: str = "") -> Iterator[Hit]:
+    """Find text on the picture that a sentence speaks of without quotation marks.
+
+    Args:
+        plain: one sentence after `plain_text`.
+        sentence: the same as it was written; with it, unquoted words are found by their capitals ("a sign reading EXIT").
+
+    Yields:
+        Hits of kind "screen_text" with the value "present", or "quote" where words in capitals are given.
+
+    Example:
+        >>> [(h.value, h.quote) for h in spot_screen_text("a sign reading exit; no subtitles.", "A sign reading EXIT; no subtitles.")]
+        [('quote', 'EXIT'), ('present', None)]
+    """
+    for match in _CAPTIONED.finditer(plain):
+        words = _CAPITALS.match(sentence, match.end())
+        if words and plain[words.start() : words.end()].isascii():
+            quote = words.group().rstrip(".:-")
+            yield Hit(words.start(), words.start() + len(quote), "screen_text", "quote", False, quote)
+    for match in _READS_TITLE.finditer(sentence):
+        yield Hit(*match.span("words"), "screen_text", "quote", False, match["words"])
+    for match in _PRESENT.finditer(plain):
+        if _MESSAGE_BEHIND.match(plain, match.end()) or _TEXTS_AS_VERB.search(before(plain, match.start(), 14)):
+            continue
+        yield Hit(*match.span(), "screen_text", "present", is_negated(plain, *match.span()))

@@ -1,0 +1,95 @@
+"""What a sentence says is heard besides speech: music, singing, noises, and silence."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from asid_hf.verify.spotting.plain import Hit, before, is_negated
+
+_MUSIC = (
+    r"(?:music(?:al)?(?! (?:stand|video|festival|store|sheet|notes?|instruments?|box|stars?|player|academy|industry|symbol|"
+    r"production|equipment|school|teacher|app|album|icon|emoji|library|genre|artists?|channel|room|stage|theory)\b)|soundtracks?|"
+    r"songs?(?= (?:plays?|playing|starts|continues|fades|in the background|is (?:playing|heard)))|melod(?:y|ies)|tunes?|"
+    r"instrumentals?|jingles?|riffs?|chords?|beats?(?= (?:plays?|drops?|in the background))|drum ?rolls?|"
+    r"strumming|piano playing|symphony)"
+)
+_SINGING = r"(?:singing(?! bowl)|sings|humming (?:an? )?(?:tune|song|melody)|rapping|vocals|choruse?s?|a ?cappella|choirs?|beatbox\w*|yodel\w*)"
+_NOISE = (
+    r"(?:bangs?|thuds?|thumps?|s?whoosh(?:es|ing)?|beep(?:s|ing)?|ding(?:s|ing)?|click(?:s|ing)|clink(?:s|ing)?|clank(?:s|ing)?|"
+    r"clang(?:s|ing)?|clatter(?:s|ing)?|chim(?:es|ing)(?! in)|buzz(?:es|ing)?|hums|humming|hiss(?:es|ing)?|sizzl(?:es?|ing)(?=,? (?:sounds?|noises?|of|as|in|on|while|"
+    r"is|can|and|continues|loudly)\b|[,.])|crackl(?:es?|ing)|crunch(?:es|ing)?|creak(?:s|ing)?|squeak(?:s|ing)?|squeal(?:s|ing)?|"
+    r"screech(?:es|ing)?|rumbl(?:es?|ing)|roar(?:s|ing)?|bark(?:s|ing)|meow(?:s|ing)?|chirp(?:s|ing)?|growl(?:s|ing)?|howl(?:s|ing)?|"
+    r"whimper(?:s|ing)?|whin(?:es|ing)|moo(?:s|ing)|neigh(?:s|ing)?|quack(?:s|ing)?|sirens?|alarms?(?= (?:sounds?|blares?|rings?|goes|"
+    r"beeps?))|gun ?shots?|gunfire|applause|laughter|giggl(?:es|ing)|chuckl(?:es|ing)|cheer(?:s|ing)(?! up)|clapping|applaud(?:s|ing)|"
+    r"gasps?|gasping|sighs?|sighing|sobs|sobbing|scream(?:s|ing)?|shriek(?:s|ing)?|groan(?:s|ing)?|grunt(?:s|ing)?|moan(?:s|ing)?|"
+    r"snor(?:es|ing)|cough(?:s|ing)?|sneez(?:es|ing)|sniffl(?:es|ing)|burps?|whistl(?:es?|ing)|honk(?:s|ing)?|ringing|"
+    r"rings(?= (?:out|and|as|loudly)\b|[,.])|ringtone|rustl(?:es|ing)|splashing(?= (?:sounds?|of|can|is|and))|gurgl(?:es|ing)|footsteps|"
+    r"thunder|rattl(?:es|ing)|knocking|squelch\w*|boing|heartbeat|white noise|ticking|"
+    r"(?:baby|babies|infant|child) (?:cries|crying|wails|wailing))"
+)
+_QUALIFIER = r"(?:(?!the\b|an?\b|and\b|with\b|by\b|of\b|to\b|for\b|in\b|is\b|are\b|its\b|his\b|her\b|that\b|as\b|no\b|any\b)[a-z'-]{2,20},? ){0,2}"
+_SOUND = re.compile(
+    rf"\b(?:(?P<effect>{_QUALIFIER}(?:sounds?|noises?)(?! (?:waves?|hole|proof|board|system|bar|bites?|check|quality|engineer|design|"
+    r"card|stage|level|booth|cancel\w*|reduction|like|very|as if|off|on\b|and safe)\b|-)(?: effects?| tracks?)?"
+    r"(?: (?:of|from)(?: (?!and\b|as\b|with\b)[\w'-]{1,25}){1,4})?)"
+    r"|(?P<ambience>ambient audio|natural ambience|ambience)"
+    rf"|(?P<music>{_MUSIC})|(?P<singing>{_SINGING})|(?P<other>{_NOISE}))\b"
+)
+_MUSICIAN = re.compile(rf"\b{_MUSIC}\b|\b(?:guitar|piano|drums?|violin|flute|band|orchestra)\b")
+_SINGER = re.compile(r"\b(?:singing|choir|choral)\b")
+_VERB_SOUND = re.compile(
+    r"\b(?:it|that|this|he|she|they|which|voice|what|to|speaking|speaks|talks|talking|voices)(?: \w+ly)? sounds?\b|unique sound|speaking\b"
+)
+_DAMPED = re.compile(r"\b(?:reduce|unwanted|noise[- ]cancel\w+|eliminate|labell?ed|titled|called|safe and|police|fire|to)\s+(?:\w+ )?$")
+_SILENCE = re.compile(
+    r"\b(?:(?:complete |total |absolute |utter |dead |brief )?silence(?! of the)|soundless(?:ly)?|muted audio|"
+    r"silent (?:video|clip|footage|audio|recording|track)(?! style)|(?:audio|sound|video|clip|footage|scene|recording)(?: track)? (?:is|are|plays?|"
+    r"remains?|stays?|goes|falls|becomes|completely|entirely) (?:(?:\w+ly|in|mostly) )?(?:silent|mute|muted)"
+    r"(?! (?:film|movie|cinema|era|partner|treatment|prayer|gesture)))\b"
+)
+_PERSON_SILENT = re.compile(
+    r"\b(?:he|she|they|(?:wo)?m[ae]n|boys?|girls?|person|people|child|crowd|audience|who|both|figure|character|everyone|room|two|sits?|stands?|"
+    r"walks?|watch(?:es)?|looks?|stares?)(?: (?:\w+ly|is|are|remains?|stays?|falls))* (?:in )?(?:\w+ )?$"
+)
+_NO_AUDIO = re.compile(
+    r"\b(?:no|without(?: any)?|lack(?:s|ing)?(?: any)?|zero|absence of(?: any)?|devoid of(?: any)?) "
+    r"(?:(?:discernible|audible|accompanying|recorded|other|further|additional|noticeable|distinct|background|clear) ){0,2}"
+    r"(?:audio(?: track| content| channel| information)?|sounds?(?!track| effects)(?: track)?|noises?)\b(?! (?:from|of|effects?))"
+    r"|\b(?:audio|sound)(?: track)? (?:is|was)(?: not|n't)? (?:absent|missing|turned off|disabled|present)\b"
+    r"|\b(?:nothing|not a sound) (?:is|can be) heard\b"
+)
+
+
+def spot_sounds(plain: str) -> Iterator[Hit]:
+    """Find music, singing, noises and silence in a sentence; what somebody says is no sound of its own.
+
+    Args:
+        plain: one sentence after `plain_text`.
+
+    Yields:
+        Hits of kind "sound" with the value "music", "singing", "other", "silence", or "any" (no audio at all).
+
+    Example:
+        >>> [(h.value, h.negated) for h in spot_sounds("no music plays, and a dog barks.")]
+        [('music', True), ('other', False)]
+    """
+    for match in _NO_AUDIO.finditer(plain):
+        if not match.group().endswith(" is present"):
+            yield Hit(*match.span(), "sound", "any", True)
+    for match in _SILENCE.finditer(plain):
+        if not (match.group().endswith("silence") and _PERSON_SILENT.search(before(plain, match.start(), 40))):
+            yield Hit(*match.span(), "sound", "silence", is_negated(plain, *match.span()))
+    for match in _SOUND.finditer(plain):
+        head = before(plain, match.start(), 24)
+        if match["effect"] and (_DAMPED.search(head) or _VERB_SOUND.search(head + match.group())):
+            continue
+        yield Hit(*match.span(), "sound", _value(match), is_negated(plain, *match.span()))
+
+
+def _value(match: re.Match) -> str:
+    if match.lastgroup in ("music", "singing"):
+        return str(match.lastgroup)
+    if match["effect"] and _SINGER.search(match.group()):
+        return "singing"
+    return "music" if match["effect"] and _MUSICIAN.search(match.group()) else "other"

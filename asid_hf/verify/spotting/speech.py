@@ -1,0 +1,158 @@
+"""Speech that a sentence reports without quoting it, and who speaks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from asid_hf.verify.spotting.plain import BLANK, Hit, before, behind, is_negated
+
+REPORTING = (
+    r"(?:says?|said|saying|stat(?:es?|ing|ed)|explain(?:s|ing|ed)?|ask(?:s|ing|ed)?|add(?:s|ing|ed)?|continu(?:es?|ing)|"
+    r"narrat(?:es?|ing|ed)|repl(?:ies|ied|y|ying)|respond(?:s|ing|ed)?|shout(?:s|ing|ed)?|exclaim(?:s|ing|ed)?|"
+    r"remark(?:s|ing|ed)?|comment(?:s|ing|ed)?|mention(?:s|ing|ed)?|describ(?:es?|ing|ed)|reveal(?:s|ing|ed)?|"
+    r"announc(?:es?|ing|ed)|instruct(?:s|ing|ed)?|question(?:s|ing|ed)?|whisper(?:s|ing|ed)?|yell(?:s|ing|ed)?|"
+    r"scream(?:s|ing|ed)?|sing(?:s|ing)?|sung|greet(?:s|ing|ed)?|conclud(?:es?|ing|ed)|advis(?:es?|ing|ed)|not(?:es|ing|ed)|"
+    r"confess(?:es|ing|ed)?|declar(?:es?|ing|ed)|urg(?:es?|ing|ed)|insist(?:s|ing|ed)?|interject(?:s|ing|ed)?|"
+    r"elaborat(?:es?|ing|ed)|detail(?:s|ing|ed)?|introduc(?:es?|ing|ed)|jok(?:es?|ing|ed)|quip(?:s|ping|ped)?|"
+    r"remind(?:s|ing|ed)?|warn(?:s|ing|ed)?|agree(?:s|ing|d)?|suggest(?:s|ing|ed)?|propos(?:es?|ing|ed)|"
+    r"answer(?:s|ing|ed)?|call(?:s|ing)?(?: out)?|chant(?:s|ing|ed)?|murmur(?:s|ing|ed)?|mutter(?:s|ing|ed)?|"
+    r"utter(?:s|ing|ed)?|inquir(?:es?|ing|ed)|speak(?:s|ing)?|spoken|recount(?:s|ing|ed)?|recall(?:s|ing|ed)?|"
+    r"claim(?:s|ing|ed)?|admit(?:s|ting|ted)?|repeat(?:s|ing|ed)?|emphasi[sz](?:es?|ing|ed)|inform(?:s|ing|ed)?|"
+    r"tell(?:s|ing)?|told|lament(?:s|ing|ed)?|cr(?:ies|ying)|demand(?:s|ing|ed)?|begins?|observ(?:es?|ing|ed)|"
+    r"reflect(?:s|ing|ed)?|confirm(?:s|ing|ed)?|assert(?:s|ing|ed)?|articulat(?:es?|ing|ed)|voic(?:es|ing|ed)|"
+    r"thank(?:s|ing|ed)?|bid(?:s|ding)?|boast(?:s|ing|ed)?|chim(?:es?|ing) in|teas(?:es?|ing|ed)|wonder(?:s|ing|ed)?|"
+    r"plead(?:s|ing|ed)?|prais(?:es?|ing|ed)|reads? (?:aloud|out)|relay(?:s|ing|ed)?|echo(?:es|ing|ed)?|quer(?:ies|ied)|"
+    r"counter(?:s|ing|ed)?|retort(?:s|ing|ed)?|order(?:s|ing|ed)?|promis(?:es?|ing|ed)|direct(?:s|ing|ed)|"
+    r"encourag(?:es?|ing|ed)|prompt(?:s|ing|ed)?|deliver(?:s|ing|ed)?|reiterat(?:es?|ing|ed)|stress(?:es|ing|ed)?|"
+    r"highlight(?:s|ing)|clarif(?:ies|ying|ied)|specif(?:ies|ying|ied)|express(?:es|ing|ed)|acknowledg(?:es?|ing)|"
+    r"summari[sz](?:es?|ing)|proclaim(?:s|ing|ed)?|command(?:s|ing|ed)?|assur(?:es?|ing|ed)|invit(?:es|ing|ed)|"
+    r"apologi[sz](?:es?|ing)|complain(?:s|ing|ed)?|compliment(?:s|ing|ed)?|inton(?:es?|ing)|resum(?:es?|ing)|proceeds?|"
+    r"follows|exchang(?:es?|ing)|pos(?:es|ing)|guid(?:es|ing)|persists|enquir(?:es|ing)|protest(?:s|ing)?|cheer(?:s|ing)|"
+    r"holler(?:s|ing)?|mock(?:s|ing)|discuss(?:es|ing)|vocali[sz](?:es|ing)|recit(?:es|ing)|argu(?:es|ing)|lectur(?:es|ing)|sigh(?:s|ing|ed)?|gasp(?:s|ing|ed)?|groan(?:s|ing|ed)?)"
+)
+"""Verbs that introduce quoted words, the shared ones ("continues", "reveals") too."""
+
+_TALK = (  # verbs that say on their own that somebody speaks
+    r"(?:speak(?:s|ing)?|spoke|spoken|talk(?:s|ing|ed)?|narrat(?:e|es|ing|ed)|convers(?:e|es|ing)|chat(?:s|ting)?|"
+    r"chatter(?:s|ing)?|explain(?:s|ing|ed)?|discuss(?:es|ing|ed)|mention(?:s|ing|ed)|remark(?:s|ing|ed)|announc(?:es|ing|ed)|"
+    r"whisper(?:s|ing|ed)?|shout(?:s|ing|ed)?|yell(?:s|ing)?|exclaim(?:s|ing)?|repl(?:ies|ying)|say(?:s|ing)?|said|"
+    r"ask(?:s|ing|ed)?|tell(?:s|ing)|recount(?:s|ing|ed)|stat(?:es|ing)|instruct(?:s|ing)|elaborat(?:es|ing)|argu(?:es|ing)|"
+    r"greet(?:s|ing)|murmur(?:s|ing)|mutter(?:s|ing)|inquir(?:es|ing)|comment(?:s|ing|ed)|describ(?:es|ing)|"
+    r"vocali[sz](?:es|ing)|recit(?:es|ing)|articulat(?:es|ed|ing)|advis(?:es|ing)|interview(?:s|ing|ed)|debat(?:es|ing)|"
+    r"answer(?:s|ing)|quer(?:ies|ying)|gossip(?:s|ing)|reminisc(?:es|ing)|jok(?:es|ing)|lectur(?:es|ing)|"
+    r"bantering|claim(?:s|ing) that|(?:emphasi[sz]|highlight|not|conclud|reveal|suggest|confirm|add)(?:e?s|ing) that|"
+    r"introduc(?:es|ing) (?:himself|herself|themselves|the (?:topic|video|audience|viewers?))|"
+    r"address(?:es|ing) (?:the|an|his|her|their) (?:\w+ )?(?:audience|viewers?|crowd|listeners?|class|group)|"
+    r"question(?:s|ing) (?:why|how|what|whether|if|the|him|her))"
+)
+_VOICE = (  # nouns that say it
+    r"(?:voice-?\s?overs?|voices?|narrations?|narrators?|dialogues?|conversations?|commentary|commentaries|commentators?|speech|"
+    r"verbal \w+|spoken (?:\w+ )?(?:words?|insights?|content|text|commentary|explanations?|narration|instructions?|dialogue)|"
+    r"lyrics|discussions?|chatter|banter|audio (?:\w+ )?(?:description|explanation|narration|commentary|instruction|narrative|"
+    r"dialogue|guidance)s?|exchanges? between|monologue|interviews?|storytelling|remarks|phone call)"
+)
+_REPORTED = re.compile(rf"\b(?:(?P<voice>{_VOICE})|(?P<talk>{_TALK}))\b")
+_WRITING_BEFORE = re.compile(
+    r"\b(?:texts?|captions?|subtitles?|titles?|signs?|overlays?|labels?|banners?|graphics?|messages?|words|screens?|posts?|posters?|"
+    r"notes?|website|article|comments?|displays?|charts?|diagrams?|bubbles?|shirt|head(?:er|ing)|gestures?|arrows?|logos?|prompts?|"
+    r"instructions|notifications?|slides?|lists?|figures?|images?|icons?|visuals?|scene|video|frame|shot|clip|sequence|details|"
+    r"background|letters|numbers|box|ticker)"
+    r"(?: overlay| at the \w+| on (?:the )?screen| below| above| in \w+)?,?\s+"
+    r"(?:(?:also|then|further|now|that|which|\w+ly|is|are|to|continues to)\s+){0,2}$"
+)
+_WRITING_FIRST = re.compile(
+    r"\W*(?:the |an? |another |its )?(?:[\w-]+ ){0,2}?(?:texts?|captions?|subtitles?|titles?|signs?|overlays?|labels?|banners?|"
+    r"posters?|messages?|notifications?|words)\b(?! (?:of|by) (?:the|an?) (?:man|woman))"
+)
+_IDIOM_BEHIND = re.compile(
+    r"(?:\s+(?:the )?(?:bubbles?|balloons?|of which|volumes|heads?|points?|show|therapist|contest|tube|mail|recognition|actor|goodbye to)\b"
+    r"|-[a-z]|'s (?:text|subtitle|caption))"
+)
+_IDIOM_BEFORE = re.compile(
+    r"\b(?:strictly|generally|so to|needless to|that is to|visual|text|written|visually|topics?|as they|to)\s+$|\bunderst\w+ what \w+ $"
+)
+_TOPIC = re.compile(r"\b(?:topics?|issues?|matters?|points?|subjects?|aspects?|ideas?|concepts?) $")
+_NEW_CLAUSE = re.compile(r"[,;:.]|\b(?:and|while|as|then|but|before|after|when|with|who|which)\b")
+
+_SPEAKER_NOUN = (
+    r"(?:(?:wo)?m[ae]n|boys?|girls?|persons?|people|kids?|child(?:ren)?|individuals?|voices?|voice-?overs?|narrators?|guys?|lad(?:y|ies)|"
+    r"mother|father|mom|dad|grand\w+|son|daughter|husband|wife|friends?|host|chef|coach|crowd|doctor|anchor|judge|student|"
+    r"artist|pianist|guitarist|comedian|musician|technician|politician|president|assistant|participant|contestant|pilot|nurse|"
+    r"(?!other|another|water|paper|computer|tower|cent|corner|under|over|after|never|ever|number|summer|winter|letter|banner|"
+    r"poster|sticker|counter|container|color|rather|whether|together|further|either|character sheet|floor|door|mirror|indoor|"
+    r"outdoor|interior|exterior|monitor|order|power|flower|shoulder|finger|paper|silver|leather|denim|other)\w{2,15}(?:er|or|eer)s?)"
+)
+_SPEAKER = re.compile(
+    rf"\b(?:(?:an?|the|another|one|this|that|his|her|their|my|both|two|three|several)\s+(?:(?!is\b|are\b|and\b|who\b|in\b|with\b|on\b|at\b|"
+    rf"of\b|as\b|to\b|from\b|features\b|captures\b|shows\b|consists\b|reveals\b|has\b|by\b)[\w'-]{{1,25}}\s+){{0,4}}?{_SPEAKER_NOUN}"
+    r"(?!\w|'s|-)|someone|somebody|everyone|nobody|no one|he|she|they|i|we)(?!\w|')"
+)
+_PRONOUN_BEFORE = re.compile(r"\b(?P<who>he|she|they|i|we)(?: (?:\w+ly|then|also|again|still|now|is|are|continues to|begins to|goes on to))* $")
+_SENTENCE_PART = re.compile(r"[.;:!?¤]|\b(?:while|as|when|before|after|and then)\b|, (?:and|then) ")
+
+
+def spot_reported_speech(plain: str) -> Iterator[Hit]:
+    """Find words that say somebody speaks, or nobody does; the words that introduce a quotation are found too.
+
+    Args:
+        plain: one sentence after `plain_text`.
+
+    Yields:
+        Hits of kind "speech" with the value "reported", neighbouring words for one utterance taken together.
+
+    Example:
+        >>> [(h.start, h.end, h.speaker) for h in spot_reported_speech("the man explains the recipe.")]
+        [(8, 16, 'the man')]
+    """
+    pending: Hit | None = None
+    for match in _REPORTED.finditer(plain):
+        if not _is_speech(plain, match):
+            continue
+        speaker = speaker_before(plain, match.start()) if match["talk"] else None
+        hit = Hit(*match.span(), "speech", "reported", is_negated(plain, *match.span()), None, speaker)
+        if pending is not None and _same_utterance(plain, pending, hit):
+            negated, speaker = pending.negated or hit.negated, pending.speaker or hit.speaker
+            pending = pending._replace(end=hit.end, negated=negated, speaker=speaker)
+            continue
+        if pending is not None:
+            yield pending
+        pending = hit
+    if pending is not None:
+        yield pending
+
+
+def speaker_before(plain: str, verb: int) -> str | None:
+    """The noun phrase that is the subject of the verb at offset `verb`, or None where none can be told.
+
+    Example:
+        >>> speaker_before("at 3s, the man in the red hat then says", 35)
+        'the man'
+    """
+    clause = _SENTENCE_PART.split(before(plain, verb, 140))[-1]
+    pronoun = _PRONOUN_BEFORE.search(clause)
+    if pronoun:
+        return pronoun["who"]
+    found = _SPEAKER.search(clause)
+    return found.group() if found else None
+
+
+def _is_speech(plain: str, match: re.Match) -> bool:
+    head = before(plain, match.start(), 70)
+    if _IDIOM_BEHIND.match(behind(plain, match.end(), 30)) or _IDIOM_BEFORE.search(head) and match.group() in ("say", "speak"):
+        return False
+    if match["talk"] and (_WRITING_BEFORE.search(head) or _TOPIC.search(head) or _written(plain, match.start())):
+        return False
+    return not re.search(r"\b(?:text|visual|written) $", head)
+
+
+def _written(plain: str, verb: int) -> bool:
+    """Whether the subject of a verb is something that carries words ("the text above his head says")."""
+    pieces = _SENTENCE_PART.split(before(plain, verb, 140))[-1].split(",")
+    piece = next((piece for piece in reversed(pieces) if piece.strip()), "")
+    return _WRITING_FIRST.match(piece) is not None
+
+
+def _same_utterance(plain: str, first: Hit, second: Hit) -> bool:
+    gap = plain[first.end : second.start]
+    return len(gap) < 45 and not _NEW_CLAUSE.search(gap) and BLANK not in gap
