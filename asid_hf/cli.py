@@ -77,7 +77,7 @@ def verify(
     6 no clip could be read; 130 stopped.
     """
     from asid_hf.verify.inputs import collect
-    from asid_hf.verify.pipeline import VerifyConfig, require_embedded
+    from asid_hf.verify.pipeline import VerifyConfig, prepare_output, require_embedded
     from asid_hf.verify.pipeline import verify as run
 
     require_embedded()
@@ -87,6 +87,7 @@ def verify(
             raise InputError("--demo brings its own clip and caption: leave out INPUT and --captions.")
         from asid_hf.demo.clip import write_demo
 
+        prepare_output(output, overwrite)
         clip, captions = write_demo(output / "demo")
         inputs = [str(clip)]
     videos = collect(inputs or [], video_root)

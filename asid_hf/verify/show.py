@@ -54,10 +54,10 @@ def show_findings(output: str | Path) -> None:
     Example:
         >>> show_findings("demo-asid")  # doctest: +SKIP
     """
-    from datasets import Dataset
+    import pyarrow.parquet as parquet
 
     console = Console(highlight=False, soft_wrap=True)
-    for row in Dataset.from_parquet([str(path) for path in sorted(Path(output, "data").glob("*.parquet"))]):
+    for row in parquet.read_table(Path(output, "data")).to_pylist():
         console.print(f"\n[bold]{escape(row['video_id'])}[/bold] was given\n{escape(row['draft'])}\n")
         for finding in row["findings"]:
             mark = "repaired" if finding["resolved"] else "open"

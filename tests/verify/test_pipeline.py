@@ -131,7 +131,7 @@ def test_bad_caption_lines_are_counted_and_the_good_ones_verified(tmp_path: Path
     rejects = [json.loads(line) for line in (tmp_path / "out" / "rejects.jsonl").open()]
     assert [(r["reason"], r["line"]) for r in rejects] == [("bad_caption_line", n) for n in (1, 2, 3, 6)]
     row = rows_of(tmp_path / "out")["clip"]
-    assert [f["reason"] for f in row["findings"]] == ["the clip has no sound"]
+    assert "the clip has no sound" in [f["reason"] for f in row["findings"]]
     assert "music" not in row["caption"]
 
 
