@@ -23,15 +23,17 @@ import numpy as np
 try:
     from asid_hf.errors import MediaError
     from asid_hf.media_budget import FRAME_PIXELS, MAX_DURATION, MIN_PIXELS, TOTAL_PIXELS, Budget, smart_resize
-    from asid_hf.media_source import Source, check_source, explain, open_container, within
+    from asid_hf.media_source import Source, check_source, explain, open_container, source_name, within
     from asid_hf.media_streams import SAMPLE_RATE, Film, Track, shown_size
     from asid_hf.media_timeline import Timeline, packets, scan
 except ImportError:  # beside the remote code on the Hub, where asid_hf is not installed
     from .errors import MediaError
     from .media_budget import FRAME_PIXELS, MAX_DURATION, MIN_PIXELS, TOTAL_PIXELS, Budget, smart_resize
-    from .media_source import Source, check_source, explain, open_container, within
+    from .media_source import Source, check_source, explain, open_container, source_name, within
     from .media_streams import SAMPLE_RATE, Film, Track, shown_size
     from .media_timeline import Timeline, packets, scan
+
+TIMEOUT, TIMEOUT_PER_BYTE = 120.0, 2e-6  # s
 
 __all__ = ["SAMPLE_RATE", "Analysis", "Clip", "Probe", "open_clip", "smart_resize"]
 
@@ -63,7 +65,7 @@ class Probe:
     container: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Analysis:
     """Small pictures for measuring shots, camera and light, and stills for reading text.
 
@@ -83,7 +85,7 @@ class Analysis:
     still_times: np.ndarray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Clip:
     """A decoded clip.
 
@@ -156,10 +158,11 @@ def open_clip(
     budget = Budget(
         fps, min_frames, max_frames, min_pixels, frame_pixels, total_pixels, max_duration, frames, audio, analysis
     )
-    checked = check_source(source, allow_remote)
+    name = source_name(source)
+    checked = within(timeout or TIMEOUT, name, lambda stop: check_source(source, allow_remote))  # disks hang, too
     if timeout is None:
-        timeout = 120 + 2 * checked.size / 1e6
-    return within(timeout, checked.name, lambda stop: _read(checked, budget, timeout, stop))
+        timeout = TIMEOUT + TIMEOUT_PER_BYTE * checked.size
+    return within(timeout, name, lambda stop: _read(checked, budget, timeout, stop))
 
 
 def _read(source: Source, budget: Budget, timeout: float, stop: threading.Event) -> Clip:
@@ -201,7 +204,7 @@ def _decode(
 ) -> Clip:
     """Decode both streams side by side and lay everything on one axis."""
     film = Film(video, timeline, budget, name) if timeline.times.size else None
-    track = Track(sound, budget.audio, budget.max_duration) if sound is not None else None
+    track = Track(sound, timeline, budget.audio) if sound is not None else None
     _run(container, [reader for reader in (film, track) if reader is not None], stop)
     heard = track is not None and track.start is not None
     if film is not None:
@@ -209,15 +212,15 @@ def _decode(
     elif not heard:
         raise MediaError("damaged", f"{name}: none of its sound can be decoded. Download or copy it again.")
     start = min(film.start if film else math.inf, track.start if heard else math.inf)
-    duration = max(timeline.video_end, timeline.sound_end if heard else -math.inf) - start
+    end = max(timeline.video_end, timeline.sound_end if heard else -math.inf)
     frames, times = _frames(film, start, timeline.video_end) if film and budget.frames else (None, np.zeros(0))
     return Clip(
-        probe=Probe(duration, film is not None, heard, container=container.format.name, **_facts(film, track)),
+        probe=Probe(end - start, film is not None, heard, container=container.format.name, **_facts(film, track)),
         frames=frames,
         frame_times=times,
         fps=float((len(times) - 1) / (times[-1] - times[0])) if len(times) else 0.0,
-        audio=track.samples(start, duration) if heard else None,
-        duration=duration,
+        audio=track.samples(start, end) if heard else None,
+        duration=end - start,
         analysis=_analysis(film, start) if film and budget.analysis else None,
     )
 

@@ -61,6 +61,17 @@ class Source:
             return stream.read(16)
 
 
+def source_name(source: Any) -> str:
+    """What messages call a source: its path as given, where it has one.
+
+    Example:
+        >>> source_name({"path": None, "bytes": b"..."})
+        'the bytes given'
+    """
+    path = source.get("path") if isinstance(source, dict) else source
+    return os.fsdecode(path) if isinstance(path, str | os.PathLike) else "the bytes given"
+
+
 def check_source(source: Any, allow_remote: bool = False) -> Source:
     """Check a clip's source without opening it.
 
@@ -77,19 +88,16 @@ def check_source(source: Any, allow_remote: bool = False) -> Source:
         ...
         asid_hf.errors.MediaError: concat:a.ts|b.ts: "concat" sources are not read. Give a local path or ...
     """
-    label = "the bytes given"
+    name = source_name(source)
     if isinstance(source, dict) and source.keys() & {"bytes", "path"}:
-        path, data = source.get("path"), source.get("bytes")
-        label = str(path or label)
-        source = path if data is None else data
+        source = source.get("path") if source.get("bytes") is None else source["bytes"]
     if isinstance(source, bytes | bytearray | memoryview):
         if len(source) == 0:
-            raise MediaError("empty", f"{label}: 0 bytes. Give a whole media file.")
-        return Source(io.BytesIO(source), label, len(source))
+            raise MediaError("empty", f"{name}: 0 bytes. Give a whole media file.")
+        return Source(io.BytesIO(source), name, len(source))
     if not isinstance(source, str | os.PathLike):
         kind = type(source).__name__
         raise MediaError("unsupported_source", f"{kind} is no clip. Give a path, a file's bytes or a Video value.")
-    name = os.fsdecode(source)
     if isinstance(source, str) and not os.path.lexists(name) and (scheme := _SCHEME.match(name)):
         _check_address(name, scheme[1].lower(), allow_remote)
         return Source(name, name, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass
 from typing import Any
@@ -267,16 +268,17 @@ class Track:
     more than the sides, the surrounds less, the bass channel nothing.
 
     Example:
-        >>> Track(None, whole=True, max_duration=10.0).samples(start=0.0, duration=1.0) is None
+        >>> silence = Timeline(np.zeros(0, int), np.zeros(0), False, sound_start=0.0, sound_end=2.0)
+        >>> Track(None, silence, whole=True).samples(start=0.0, end=1.0) is None
         True
     """
 
-    def __init__(self, stream: Any, whole: bool, max_duration: float) -> None:
+    def __init__(self, stream: Any, timeline: Timeline, whole: bool) -> None:
         self.stream, self.whole = stream, whole
-        self.limit = int(max_duration * SAMPLE_RATE)
+        self.origin = timeline.start
+        self.store = np.zeros(math.ceil((timeline.length + 1) * SAMPLE_RATE) if whole else 0, np.float32)
         self.start: float | None = None  # s, of the first sound decoded
-        self.pieces: list[np.ndarray] = []
-        self.written = self.overlap = 0  # samples
+        self.place = self.written = 0  # samples: where the next one goes; where those there end
         self.due = 0.0  # s, when the next sound follows without a hole
         self.kind: tuple = ()
         self.resampler: av.AudioResampler | None = None
@@ -286,47 +288,45 @@ class Track:
         return self.whole or self.start is None
 
     def add(self, frame: av.AudioFrame) -> None:
-        """Resample a decoded stretch of sound and append it, after silence where some is missing."""
+        """Resample a decoded stretch of sound and lay it down, after silence where some is missing."""
         if not frame.samples:
             return
         time = self.due if frame.time is None else frame.time
         if self.start is None:
             self.start = time
+        if not self.whole:
+            return
         kind = (frame.format.name, frame.layout.name, frame.sample_rate)
         if kind != self.kind or abs(time - self.due) > SOUND_HOLE:
-            self._restart(time)
+            self._finish()
+            self.resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE, options=MEAN)
+            self.place = round((time - self.origin) * SAMPLE_RATE)
             self.kind, self.due = kind, time
-        self._write(self.resampler.resample(frame))
+        self._lay(self.resampler.resample(frame))
         self.due += frame.samples / frame.sample_rate
-
-    def _restart(self, time: float) -> None:
-        self._finish()
-        place = min(round((time - self.start) * SAMPLE_RATE), self.limit)
-        if place > self.written:
-            self.pieces.append(np.zeros(place - self.written, np.float32))
-            self.written = place
-        self.overlap = self.written - place  # sound that is there already: the first one stays
-        self.resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE, options=MEAN)
 
     def _finish(self) -> None:
         if self.resampler is not None:
-            self._write(self.resampler.resample(None))
+            self._lay(self.resampler.resample(None))
             self.resampler = None
 
-    def _write(self, chunks: list) -> None:
+    def _lay(self, chunks: list) -> None:
         for chunk in chunks:
             if chunk is None:  # what PyAV gives at the end of sound that was right already
                 continue
-            samples = np.frombuffer(chunk.planes[0], np.float32, count=chunk.samples)[self.overlap :]
-            self.overlap = max(0, self.overlap - chunk.samples)
-            self.pieces.append(samples.copy())
-            self.written += len(samples)
+            end = min(self.place + chunk.samples, len(self.store))
+            fresh = max(self.place, self.written)  # where two lie on each other the first one stays
+            if fresh < end:
+                samples = np.frombuffer(chunk.planes[0], np.float32, count=chunk.samples)
+                self.store[fresh:end] = samples[fresh - self.place : end - self.place]
+                self.written = end
+            self.place += chunk.samples
 
-    def samples(self, start: float, duration: float) -> np.ndarray | None:
-        """The sound from `start` on for at most `duration` s: (N,) float32, finite; None where there is none."""
+    def samples(self, start: float, end: float) -> np.ndarray | None:
+        """The sound between two times in s: (N,) float32, finite; None where there is none."""
         if self.start is None or not self.whole:
             return None
         self._finish()
-        lead = np.zeros(min(round((self.start - start) * SAMPLE_RATE), self.limit), np.float32)
-        sound = np.concatenate([lead, *self.pieces])[: round(duration * SAMPLE_RATE)]
+        first, last = (round((time - self.origin) * SAMPLE_RATE) for time in (start, end))
+        sound = self.store[first : min(last, self.written)]
         return np.nan_to_num(sound, copy=False, posinf=1.0, neginf=-1.0)

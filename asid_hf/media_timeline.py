@@ -56,10 +56,14 @@ class Timeline:
     earliest: tuple[int, int] = (0, 0)
 
     @property
+    def start(self) -> float:
+        """When the first packet is presented, s; the clip may begin later, as decoders withhold their first sounds."""
+        return float(min(self.times[0] if self.times.size else math.inf, self.sound_start))
+
+    @property
     def length(self) -> float:
-        """Seconds from the beginning to the end of everything."""
-        start = min(self.times[0] if self.times.size else math.inf, self.sound_start)
-        return float(max(self.video_end, self.sound_end) - start)
+        """Seconds from there to the end of everything."""
+        return float(max(self.video_end, self.sound_end) - self.start)
 
     def rewind(self, container: Any, streams: list) -> bool:
         """Go back to the first packet; False where the container does not arrive there."""

@@ -30,10 +30,10 @@ CELL = 13  # pixels; 12 x 6 cells of a 160 x 90 picture, so that no textured obj
 MIN_SIDE = 39
 MIN_CORNER = 1e-4  # least eigenvalue of the gradient's covariance (values 0..1); below it there is nothing to follow
 MIN_POINTS = 8
-WINDOW, LEVELS = 9, 3  # of Lucas-Kanade; the coarsest level halves three times, for shifts up to a fifth of the picture
+WINDOW, LEVELS = 9, 2  # of Lucas-Kanade; the coarsest level halves twice, for shifts up to a tenth of the picture
 GUESS_SIDE = 64  # pixels, of the phase correlation that helps where that is not enough
 
-HYPOTHESES = 32  # with 40 % of the picture agreeing, one in a million finds no good pair
+HYPOTHESES = 24  # with 40 % of the picture agreeing, one in a million finds no good pair
 MAX_TURN = 0.3  # scale and rotation from picture to picture beyond this are false matches
 TOLERANCE, RELATIVE_TOLERANCE = 0.004, 0.05  # widths (0.6 pixels), and share of the shift (parallax, blur)
 STILL = 0.9  # a camera at rest is believed if it explains this much of what the best motion explains
@@ -79,11 +79,12 @@ class _Grid(NamedTuple):
 
 class _Motion(NamedTuple):
     """Motion from picture to picture, one column a pair: `travel` (3, n) as `AXES`, `support` (n,) the share of the
-    picture that agrees, `agreeing` (n, rows, columns) where."""
+    picture that agrees, `agreeing` (n, rows, columns) where, `textured` (n,) whether there is anything to follow."""
 
     travel: np.ndarray
     support: np.ndarray
     agreeing: np.ndarray
+    textured: np.ndarray
 
 
 def measure_camera(images: np.ndarray, times: np.ndarray, shots: Sequence[Shot]) -> list[CameraMove]:
@@ -288,7 +289,7 @@ def _follow(images: np.ndarray, chosen: np.ndarray, grid: _Grid) -> _Motion:
     grey = [_grey(images[index]) for index in chosen]
     motion = _agree(np.array([_track(one, other, grid) for one, other in pairwise(grey)]), grid)
     tracks, owners = [], []
-    for pair in np.flatnonzero(motion.support < CLEAR):
+    for pair in np.flatnonzero((motion.support < CLEAR) & motion.textured):
         between = [_grey(images[index]) for index in range(chosen[pair] + 1, chosen[pair + 1])]
         for one, other in pairwise([grey[pair], *between, grey[pair + 1]]):
             tracks.append(_track(one, other, grid, _guess(one, other)))
@@ -365,11 +366,20 @@ def _guess(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """(2,) shift x, y in pixels by phase correlation of the whole, which also finds large ones."""
     import cv2
 
-    scale = GUESS_SIDE / max(one.shape)
-    size = (round(one.shape[1] * scale), round(one.shape[0] * scale))
+    size, window = _guess_window(*one.shape)
     small = [cv2.resize(grey, size, interpolation=cv2.INTER_AREA).astype(np.float32) for grey in (one, other)]
-    shift, _ = cv2.phaseCorrelate(*small, cv2.createHanningWindow(size, cv2.CV_32F))
-    return np.array(shift, dtype=np.float32) / scale
+    shift, _ = cv2.phaseCorrelate(*small, window)
+    return np.array(shift, dtype=np.float32) * one.shape[1] / size[0]
+
+
+@cache
+def _guess_window(height: int, width: int) -> tuple[tuple[int, int], np.ndarray]:
+    """Width and height of the pictures compared, and the window that fades them out at their edges."""
+    import cv2
+
+    scale = GUESS_SIDE / max(height, width)
+    size = (round(width * scale), round(height * scale))
+    return size, cv2.createHanningWindow(size, cv2.CV_32F)
 
 
 def _agree(tracks: np.ndarray, grid: _Grid) -> _Motion:
@@ -408,7 +418,7 @@ def _agree(tracks: np.ndarray, grid: _Grid) -> _Motion:
     support *= np.minimum(2 * known.sum(axis=1) / np.maximum(textured, 1), 1) * (known.sum(axis=1) >= MIN_POINTS)
     aspect = grid.picture_height / grid.picture_width
     travel = np.stack([shift.real, shift.imag / aspect, np.log1p(np.maximum(turn.real, -0.9))])
-    return _Motion(travel, support, agreeing.reshape(-1, grid.rows, grid.columns))
+    return _Motion(travel, support, agreeing.reshape(-1, grid.rows, grid.columns), textured >= MIN_POINTS)
 
 
 def _hypotheses(

@@ -12,7 +12,8 @@ import numpy as np
 from ..schema import COLOURS, LIGHT_LEVELS, Colour, LightEvidence, LightSpan
 
 LUMA = (0.2126, 0.7152, 0.0722)  # Rec. 709
-SAMPLE = 4  # every 4th pixel both ways: 900 of a 160 x 90 picture, and the means move by less than 0.01
+SAMPLE = 5  # every 5th pixel both ways, 576 of a 160 x 90 picture: means move by less than 0.01
+MAX_IMAGES = 120  # looked at for colours, evenly spread
 
 # Mean luma up to which a picture is dark, dim, normal; above, bright. Chosen on 127 frames of 9 films and 12 photographs
 # sorted by eye: 0.88 agree. Median and upper percentiles of luma were tried and agree less (0.72 to 0.88).
@@ -59,17 +60,18 @@ def measure_light(images: np.ndarray, times: np.ndarray) -> LightEvidence:
         return LightEvidence(brightness=0.0, contrast=0.0, level="dark", temperature="neutral", colours=[], spans=[])
     rows, columns = picture_area(images)
     inside = images[:, rows, columns]
-    step_down, step_right = (min(SAMPLE, side) for side in inside.shape[1:3])
-    pixels = inside[:, step_down // 2 :: step_down, step_right // 2 :: step_right].reshape(len(images), -1, 3)
-    luma = pixels @ np.array(LUMA, dtype=np.float32) / 255
+    down, right = (min(SAMPLE, side) for side in inside.shape[1:3])
+    pixels = inside[:, down // 2 :: down, right // 2 :: right].reshape(len(images), -1, 3)
+    luma = pixels.astype(np.float32) @ np.array(LUMA, dtype=np.float32) / 255
     brightness = luma.mean(axis=1)
     mean = float(brightness.mean())
+    pixels = pixels[:: -(-len(images) // MAX_IMAGES)].reshape(-1, 3)
     return LightEvidence(
         brightness=round(mean, 3),
         contrast=round(float(luma.std(axis=1).mean()), 3),
         level=LIGHT_LEVELS[int(np.searchsorted(LEVEL_ENDS, mean))],
-        temperature=_temperature(pixels.reshape(-1, 3)),
-        colours=_colours(pixels.reshape(-1, 3)),
+        temperature=_temperature(pixels),
+        colours=_colours(pixels),
         spans=_spans(brightness, np.asarray(times, dtype=np.float64)),
     )
 

@@ -206,30 +206,36 @@ def _alike(a: str, b: str) -> bool:
 
 
 def _without_misreadings(tracks: list[_Track]) -> list[_Track]:
-    """Give what was read in one still only to the longer track before or after it, where it is the same text misread."""
-    lasting = [track for track in tracks if len(track.stills) > 1]
-    kept = []
-    for track in tracks:
-        owner = next((other for other in lasting if _belongs(track, other)), None) if len(track.stills) == 1 else None
+    """Give a short track to the longer one whose text it is, misread: next to it if it is one still, else between its
+    stills (two texts at one place do not take turns)."""
+    kept: list[_Track] = []
+    for track in sorted(tracks, key=lambda track: -len(track.stills)):
+        owner = next((other for other in kept if _belongs(track, other)), None)
         if owner is None:
             kept.append(track)
         else:
-            owner.add(track.stills[0], track.lines[0])
+            for index, line in zip(track.stills, track.lines, strict=True):
+                owner.add(index, line)
     return kept
 
 
-def _belongs(single: _Track, lasting: _Track) -> bool:
-    [index], [line] = single.stills, single.lines
-    if index in lasting.stills or not min(lasting.stills) - 2 <= index <= max(lasting.stills) + 2:
+def _belongs(short: _Track, lasting: _Track) -> bool:
+    reach = 2 if len(short.stills) == 1 < len(lasting.stills) else -1
+    apart = min(short.stills) - max(lasting.stills) > reach or min(lasting.stills) - max(short.stills) > reach
+    if apart or set(short.stills) & set(lasting.stills):
         return False
+    index, line = short.stills[0], short.lines[0]
     nearest = min(zip(lasting.stills, lasting.lines, strict=True), key=lambda seen: abs(seen[0] - index))[1]
-    if _overlap(line, nearest, np.minimum) < 0.3:
+    return _overlap(line, nearest, np.minimum) >= 0.3 and _misread(_voted(short), _voted(lasting))
+
+
+def _misread(reading: str, text: str) -> bool:
+    """Whether a reading may be of this text, letters wrong or an end lost: most of the shorter is in the longer."""
+    (letters, digits), (others, other_digits) = _letters_and_digits(reading), _letters_and_digits(text)
+    if digits not in other_digits and other_digits not in digits:
         return False
-    (letters, digits), (whole, whole_digits) = (_letters_and_digits(text) for text in (line.text or "", _voted(lasting)))
-    if digits not in whole_digits and whole_digits not in digits:
-        return False
-    blocks = SequenceMatcher(None, letters, whole, autojunk=False).get_matching_blocks()
-    return sum(block.size for block in blocks) >= 0.75 * min(len(letters), len(whole))
+    blocks = SequenceMatcher(None, letters, others, autojunk=False).get_matching_blocks()
+    return sum(block.size for block in blocks) >= 0.75 * min(len(letters), len(others))
 
 
 def _letters_and_digits(text: str) -> tuple[str, str]:
@@ -257,7 +263,8 @@ def _entry(
     if second < needed or not _alike(again, text):
         return None
     height, width = stills.shape[1:]
-    start, end = _span(min(track.stills), max(track.stills), times, edges, duration)
+    shown = [index for index, line in zip(track.stills, track.lines, strict=True) if _misread(line.text or "", text)]
+    start, end = _span(min(shown), max(shown), times, edges, duration)
     return ScreenText(
         text=text,
         start=start,

@@ -2,46 +2,48 @@
 
 A hard cut is a change of most of the picture that is large for the contrast of the two pictures, larger than the changes
 around it, still there once a flash would be over, and no mere shift of the picture. A fade or dissolve is a stretch
-whose pictures are mixtures of two unlike pictures. What only covers a part of the picture (a title, a passer-by) and
+whose pictures are mixtures of two unlike pictures. What covers only a part of the picture (a title, a passer-by) and
 what moves the whole of it (a pan) is no boundary.
 """
 
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import MissingExtraError
 from ..schema import Shot
+from .light import picture_area
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable
 
-# Sizes. 32 x 18 keeps the layout of a picture and drops the noise; its 12 cells tell a title from a new picture.
+# 32 x 18 pixels keep the layout of a picture and drop its noise; 12 cells of 8 x 6 tell a title from a new picture.
 WIDTH, HEIGHT = 32, 18
 CELL_ROWS, CELL_COLUMNS = 3, 4
 
-# A cut must change all but 4 of the 12 cells (a title or a lower third reaches 4): so the 5th smallest change counts.
+# A cut must change all but 4 of the 12 cells (a title or a lower third reaches 4): the 5th smallest change counts, ...
 CELLS_THAT_MAY_STAY = 4
-# ... by at least 10 grey levels (noise and compression stay below 5), and 0.3 of the pictures' contrast (so that a dark
-# film is not judged by the standards of a bright one). 141 hard cuts in 6 real clips: 0.41 and more, half of them > 0.8.
+# ... by at least 10 grey levels (noise and compression stay below 5) and 0.3 of the pictures' contrast, so that a dark
+# film is not judged like a bright one (132 hard cuts in 5 real clips: 0.41 and more, most above 0.7), ...
 CUT_CHANGE, CUT_CONTRAST = 10.0, 0.3
-# ... and stand out from its surroundings 1.8 times; in fast motion 1.2 times, if little of the old picture is found.
+# ... and stand out from the changes before and after it 1.8 times, in fast motion 1.2 times if the change is larger.
 CUT_RATIO, FAST_CUT_RATIO, FAST_CUT_CONTRAST = 1.8, 1.2, 0.6
-# Correlation of the middle of one picture with the best place in the other: above it the picture only moved.
-MOVED, FAST_MOVED = 0.85, 0.5
-# A flash, or a frame lost in transmission, lasts less than this (s): pictures that far apart must differ too.
-FLASH = 0.45
+# Correlation of the middle of one picture with its best place in the other: above it the picture only moved.
+MOVED, FAST_MOVED, SHIFTED = 0.85, 0.5, 0.6
+# A flash, or a lost frame, lasts less than this (s): pictures that far apart must differ too, at least by half as much.
+FLASH, CUT_LASTS = 0.55, 0.5
 
 # Below this spread of grey levels a picture shows nothing (black, white, any plain colour): the middle of a fade.
 BLANK = 4.0
-# A dissolve: half lengths tried (s); the largest correlation of the pictures before and after (a dimmed lamp: > 0.9);
+# A dissolve: half lengths tried (s); the largest correlation of the pictures before and after (a lamp dimmed: > 0.9);
 # the largest part of the pictures between that is no mixture of the two, as a share of what parts the two (real ones:
-# 0.32 and less, motion: 0.37 and more); and the contrast needed to judge.
+# 0.32 and less, motion: 0.37 and more); the most that the middle shows of either; and the contrast needed to judge.
 HALF_DISSOLVES = (0.25, 0.5, 0.75, 1.0, 1.3)
-SAME_CONTENT, NO_MIXTURE, MIXTURE_CONTRAST = 0.65, 0.34, 6.0
+SAME_CONTENT, NO_MIXTURE, MIDDLE_SHARE, MIXTURE_CONTRAST = 0.65, 0.5, 0.8, 6.0
 
 
 def find_shots(images: np.ndarray, times: np.ndarray, duration: float) -> list[Shot]:
@@ -66,39 +68,47 @@ def find_shots(images: np.ndarray, times: np.ndarray, duration: float) -> list[S
         [(0.0, 0.95), (0.95, 2.0)]
     """
     times = np.asarray(times, dtype=np.float64)
-    if not len(images):
+    if images.ndim != 4 or not images.size:
         return []
     step = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
     end = float(duration) if math.isfinite(duration) and duration > times[-1] else float(times[-1]) + step
     pictures = _shrink(images)
-    blank = pictures.reshape(len(pictures), -1, 3).std(axis=1).max(axis=1) < BLANK
+    vectors = _centred(pictures)
+    blank = np.einsum("md,md->m", vectors, vectors) < BLANK**2 * vectors.shape[1]
     cuts = _merge_over_blanks(_hard_cuts(pictures, times), blank)
     boundaries = [float(times[cut - 1] + times[cut]) / 2 for cut in cuts]
-    boundaries += [float(times[middle]) for middle in _dissolves(pictures, blank, cuts, step)]
+    boundaries += [float(times[middle]) for middle in _dissolves(pictures, vectors, blank, cuts, step)]
     edges = [0.0, *(round(boundary, 3) for boundary in sorted(boundaries)), round(end, 3)]
     return [Shot(start=start, end=end) for start, end in zip(edges, edges[1:], strict=False) if start < end]
 
 
 def _shrink(images: np.ndarray) -> np.ndarray:
-    """(M, h, w, 3) uint8 -> (M, HEIGHT, WIDTH, 3) float32, each pixel the mean of the area it covers."""
+    """(M, h, w, 3) uint8 -> (M, HEIGHT, WIDTH, 3) float32 without black bars, each pixel the mean of what it covers."""
     try:
         import cv2
     except ImportError as error:
         raise MissingExtraError("shot detection", "embedded") from error
-    pictures = np.empty((len(images), HEIGHT, WIDTH, 3), dtype=np.uint8)
-    for image, picture in zip(images, pictures, strict=True):
-        cv2.resize(image, (WIDTH, HEIGHT), dst=picture, interpolation=cv2.INTER_AREA)
-    return pictures.astype(np.float32)
+    inside = images[(slice(None), *picture_area(images))]
+    pictures = np.empty((len(images), HEIGHT, WIDTH, 3), dtype=np.float32)
+    for image, picture in zip(inside, pictures, strict=True):
+        picture[:] = cv2.resize(image, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
+    return pictures
+
+
+def _centred(pictures: np.ndarray) -> np.ndarray:
+    """(M, d) pictures at half size less their mean colour: plain ones are zero, and a fade scales them."""
+    half = pictures.reshape(len(pictures), HEIGHT // 2, 2, WIDTH // 2, 2, 3).mean(axis=(2, 4))
+    return (half - half.mean(axis=(1, 2), keepdims=True)).reshape(len(pictures), -1)
 
 
 def _changes(pictures: np.ndarray, lag: int) -> np.ndarray:
     """(max(M - lag, 0),) grey levels by which most of the picture changes from each picture to the one `lag` later."""
     if len(pictures) <= lag:
         return np.empty(0, dtype=np.float32)
-    squares = np.square(pictures[lag:] - pictures[:-lag])
-    cells = squares.reshape(-1, CELL_ROWS, HEIGHT // CELL_ROWS, CELL_COLUMNS, WIDTH // CELL_COLUMNS * 3)
-    cells = cells.mean(axis=(2, 4)).reshape(len(squares), -1)
-    return np.sqrt(np.partition(cells, CELLS_THAT_MAY_STAY, axis=1)[:, CELLS_THAT_MAY_STAY])
+    change = (pictures[lag:] - pictures[:-lag]).reshape(-1, CELL_ROWS, HEIGHT // CELL_ROWS, CELL_COLUMNS, WIDTH // CELL_COLUMNS * 3)
+    squares = np.einsum("mrycx,mrycx->mrc", change, change) / (change.shape[2] * change.shape[4])
+    squares = np.partition(squares.reshape(len(change), -1), CELLS_THAT_MAY_STAY, axis=1)
+    return np.sqrt(squares[:, CELLS_THAT_MAY_STAY])
 
 
 def _hard_cuts(pictures: np.ndarray, times: np.ndarray) -> list[int]:
@@ -117,7 +127,7 @@ def _hard_cuts(pictures: np.ndarray, times: np.ndarray) -> list[int]:
     ratio = lasting / (np.maximum(padded[:-2], padded[2:]) + 1)
     plain = (ratio > CUT_RATIO) & (lasting > CUT_CONTRAST * contrast)
     fast = (ratio > FAST_CUT_RATIO) & (lasting > FAST_CUT_CONTRAST * contrast)
-    candidates = np.flatnonzero((plain | fast) & (lasting > CUT_CHANGE))
+    candidates = np.flatnonzero((plain | fast) & (lasting > CUT_CHANGE) & (lasting > CUT_LASTS * steps))
     return [
         int(boundary) + 1
         for boundary in candidates
@@ -134,66 +144,106 @@ def _match(one: np.ndarray, other: np.ndarray) -> float:
     return float(min(found))
 
 
+def _differ(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether two pictures differ as those on both sides of a cut do, and are not one picture shifted."""
+    contrast = np.hypot(one.std(), other.std())
+    change = _changes(np.stack([one, other]), 1)[0]
+    return bool(change > max(CUT_CHANGE, CUT_CONTRAST * contrast) and _match(one, other) < SHIFTED)
+
+
 def _merge_over_blanks(cuts: list[int], blank: np.ndarray) -> list[int]:
     """Drop the cuts that only part blank pictures from the clip's start, its end or the previous cut."""
-    merged: list[int] = []
-    previous = 0
-    for cut in cuts:
-        if not blank[previous:cut].all() and not blank[cut:].all():
-            merged.append(cut)
-        previous = cut
-    return merged
+    starts = [0, *cuts]
+    return [
+        cut
+        for previous, cut in zip(starts, cuts, strict=False)
+        if not blank[previous:cut].all() and not blank[cut:].all()
+    ]
 
 
-def _dissolves(pictures: np.ndarray, blank: np.ndarray, cuts: Iterable[int], step: float) -> list[int]:
+def _dissolves(pictures: np.ndarray, vectors: np.ndarray, blank: np.ndarray, cuts: list[int], step: float) -> list[int]:
     """Indices of the middle pictures of fades and dissolves; `step` is the seconds from picture to picture.
 
-    Each picture is centred, so that a plain colour is zero and a fade through black or white is a mixture too. With A
-    and B the pictures half a length before and after, the middle X and the quarters must be a A + b B (least squares),
-    with a > b before and b > a after the middle.
+    With A and B the pictures half a length before and after the middle, the middle and both quarters must be mixtures
+    a A + b B (least squares), with a > b before the middle and b > a after it. Through black or white a + b falls to 0.
     """
     kept = np.flatnonzero(~blank | _middles_of_runs(blank))  # a long black stretch counts as one picture
-    count = len(kept)
-    half = pictures[kept].reshape(count, HEIGHT // 2, 2, WIDTH // 2, 2, 3).mean(axis=(2, 4)).reshape(count, -1, 3)
-    vectors = (half - half.mean(axis=1, keepdims=True)).reshape(count, -1)
-    norms = np.einsum("ij,ij->i", vectors, vectors)
-    takes = np.searchsorted(np.asarray(list(cuts)), kept, side="right")
+    vectors = vectors[kept]
+    takes = np.searchsorted(cuts, kept, side="right")
+    products = _lagged_products(vectors)
+    norms = products(0)
     least = vectors.shape[1] * MIXTURE_CONTRAST**2
     found: list[tuple[float, int, int]] = []
     for reach in sorted({max(2, round(length / step)) for length in HALF_DISSOLVES} if step > 0 else ()):
-        middle = np.arange(reach, count - reach)
-        before, after = middle - reach, middle + reach
-        alike = np.einsum("ij,ij->i", vectors[before], vectors[after]) / np.sqrt(norms[before] * norms[after] + 1e-6)
+        if 2 * reach >= len(kept):
+            break
+        before = np.arange(len(kept) - 2 * reach)
+        after = before + 2 * reach
+        alike = products(2 * reach) / np.sqrt(norms[before] * norms[after] + 1e-6)
         judged = (alike < SAME_CONTENT) & (takes[before] == takes[after])
         judged &= np.minimum(norms[before], norms[after]) > least
-        middle, before, after, alike = middle[judged], before[judged], after[judged], alike[judged]
-        parts = [_mixture(vectors, norms, before, after, middle + shift) for shift in (-reach // 2, 0, (reach + 1) // 2)]
-        (first_a, first_b, _), (a, b, _), (last_a, last_b, _) = parts
-        rest = np.max([part for _, _, part in parts], axis=0) / np.sqrt(1 - alike)
-        mixed = (rest < NO_MIXTURE) & (first_a > first_b) & (last_b > last_a) & (np.maximum(a, b) < 0.8)
+        before, after, alike = before[judged], after[judged], alike[judged]
+        first, middle, last = (
+            _mixture(norms, products, before, after, place) for place in (reach - reach // 2, reach, reach + reach // 2)
+        )
+        rest = np.max([first[2], middle[2], last[2]], axis=0) / np.sqrt(1 - alike)
+        mixed = (rest < NO_MIXTURE) & (first[0] > first[1]) & (last[1] > last[0])
+        mixed &= np.maximum(middle[0], middle[1]) < MIDDLE_SHARE
         for index in np.flatnonzero(mixed):
             ends = pictures[kept[[before[index], after[index]]]]
-            if _changes(ends, 1)[0] > max(CUT_CHANGE, CUT_CONTRAST * float(np.hypot(*ends.std(axis=(1, 2, 3))))):
-                found.append((float(rest[index] + abs(a[index] - b[index])), int(middle[index]), reach))
-    chosen: list[tuple[int, int]] = []
-    for _, middle, reach in sorted(found):
-        if all(abs(middle - other) > reach + other_reach for other, other_reach in chosen):
-            chosen.append((middle, reach))
-    return [int(kept[middle]) for middle, _ in chosen]
+            if _differ(*ends):
+                unevenness = abs(middle[0][index] - middle[1][index])
+                found.append((float(rest[index] + unevenness), int(before[index]) + reach, reach))
+    chosen = list(_dips(pictures[kept], vectors, norms, takes, least, step)) if step > 0 else []
+    for _, place, reach in sorted(found):
+        if all(abs(place - other) > reach + other_reach for other, other_reach in chosen):
+            chosen.append((place, reach))
+    return [int(kept[place]) for place, _ in chosen]
+
+
+def _dips(pictures, vectors, norms, takes, least, step):
+    """(place, reach) of every black or white picture between unlike pictures of one take."""
+    colour = pictures.mean(axis=(1, 2, 3))
+    reach = max(2, round(1.0 / step))
+    dipped = (norms < BLANK**2 * vectors.shape[1]) & ((colour < 20) | (colour > 235))
+    for place in np.flatnonzero(dipped):
+        before = np.arange(max(place - reach, 0), place)
+        after = np.arange(place + 1, min(place + reach + 1, len(norms)))
+        before, after = before[takes[before] == takes[place]], after[takes[after] == takes[place]]
+        if not len(before) or not len(after):
+            continue
+        before, after = before[norms[before].argmax()], after[norms[after].argmax()]
+        if min(norms[before], norms[after]) > least:
+            alike = vectors[before] @ vectors[after] / np.sqrt(norms[before] * norms[after])
+            if alike < SAME_CONTENT and _differ(pictures[before], pictures[after]):
+                yield int(place), reach // 2
+
+
+def _lagged_products(vectors: np.ndarray) -> Callable[[int], np.ndarray]:
+    """A function from a lag to the (M - lag,) dot products of each vector with the one `lag` later."""
+
+    @cache
+    def products(lag: int) -> np.ndarray:
+        return np.einsum("md,md->m", vectors[: len(vectors) - lag], vectors[lag:])
+
+    return products
 
 
 def _mixture(
-    vectors: np.ndarray, norms: np.ndarray, a: np.ndarray, b: np.ndarray, x: np.ndarray
+    norms: np.ndarray, products: Callable[[int], np.ndarray], a: np.ndarray, b: np.ndarray, place: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Shares of the pictures `a` and `b` in the pictures `x` (n indices each), and the size of what is left over,
-    as a share of the size of the weaker one of the two.
+    """Shares of the pictures `a` and `b` (n indices each, a constant lag apart) in the pictures `place` after `a`, and
+    the size of what is left over, as a share of the size of the weaker one of the two.
     """
-    ab, xa, xb = (np.einsum("ij,ij->i", vectors[one], vectors[other]) for one, other in ((a, b), (x, a), (x, b)))
+    if not len(a):
+        return (np.empty(0),) * 3
+    x, lag = a + place, int(b[0] - a[0])
+    ab, xa, xb = products(lag)[a], products(place)[a], products(lag - place)[x]
     determinant = norms[a] * norms[b] - ab**2 + 1e-6
     share_a = (xa * norms[b] - xb * ab) / determinant
     share_b = (xb * norms[a] - xa * ab) / determinant
     rest = np.maximum(norms[x] - share_a * xa - share_b * xb, 0)
-    return share_a, share_b, np.sqrt(rest / np.minimum(norms[a], norms[b]))
+    return share_a, share_b, np.sqrt(rest / np.maximum(np.minimum(norms[a], norms[b]), 1e-6))
 
 
 def _middles_of_runs(mask: np.ndarray) -> np.ndarray:

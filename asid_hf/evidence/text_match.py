@@ -138,8 +138,8 @@ def _count_cut_words(words: list[str], faults: list[float], compared: list[bool]
         whole = short or any(map(str.isdigit, word))  # "15" is no part of "115"
         if whole and any(compared[letter] for letter in span):
             for letter in span:
-                faults[letter] += not compared[letter]
-                compared[letter] = True
+                if not compared[letter]:
+                    faults[letter], compared[letter] = _weight(word[letter - place]), True
         place += len(word)
 
 

@@ -135,7 +135,7 @@ def _missing(case: Case, quotes: list[Claim]) -> list[Verdict]:
 
 def _covers(claim: Claim, utterance: Utterance, case: Case) -> bool:
     """Whether a quotation stands for this utterance, rightly or misquoted (which is a finding by itself)."""
-    if claim.negated:
+    if claim.negated or not set(content_words(claim.quote)) & set(content_words(utterance["text"])):
         return False
     if align_quote(claim.quote, [utterance]).verdict != "absent":
         return True

@@ -45,8 +45,16 @@ _CLOSE_UP = re.compile(
 )
 _STARTS = ("throughout", "overall", "background", "backdrop", "in the background", "behind", "as ", "while", "this", "these")
 _FRAMES = ("begins", "starts", "opens", "ends", "concludes", "closes", "wraps", "camera", "focus", "zoom", "setting")
-_HEADS = ("audio", "person", "animal", "hand", "place", "thing", "story", "emotion")
-_FOLLOWING = ("still", "act", "clothes", "display", "emotion", "looks", "place")
+_HEADS = ("audio", "film", "person", "animal", "hand", "place", "thing", "story", "emotion")
+_FOLLOWING = ("still", "hold", "be", "act", "clothes", "display", "emotion", "looks", "place")
+_FEELS = re.compile(
+    r"\b(?:seems?|appears?|appearing|looks?|looking|feels?|feeling|remains?|stays?|becomes?|is|are) (?:(?:to be|visibly|slightly|"
+    r"very|more|increasingly|quite|both|initially|still|calm and|\w+ly) ){0,2}(?:surprised|happy|sad|angry|nervous|calm|excited|"
+    r"relaxed|confused|worried|pleased|proud|content|scared|anxious|frustrated|disappointed|shocked|amused|delighted|satisfied|"
+    r"concerned|embarrassed|relieved|determined|focused|confident|upset|tense|serious|cheerful|curious|uneasy|moved)\b"
+    r"|\b(?:mood|emotions?|emotional|feelings?)\b"
+)
+_VERBS = {"act:s", "still", "hold", "be", "emotion"}
 _ADDRESS = re.compile(r"\b(?:i|you|your|my|we|me|i'm|let's|don't|it's|us)\b(?! (?:see|can see|also see|then see))")
 _PASSIVE = re.compile(r"\b(?:is|are|being|gets?) (?:(?:then|now|also|being|shown being|\w+ly) ){0,2}(?:[a-z]{3,}ed|put|cut|shown being|taken|"
                       r"thrown|given|torn|held up|spun|sewn|laid|hit|caught|broken|drawn|shaken|beaten|blown)\b")
@@ -134,7 +142,7 @@ def features_of(sentence: str, previous: str = "") -> set[str]:
         found.add("close-up")
     found |= {f"lead:{word}" for word in _FRAMES if word in lead} | ({"lead"} if lead.strip() else set())
     found |= {f"start:{word.strip()}" for word in _STARTS if word in text[:30]}
-    found |= _word_features(text) | _head_features(body)
+    found |= _word_features(body) | _head_features(body)
     found |= _shape_features(sentence, text)
     return found
 
@@ -184,6 +192,9 @@ def _head_features(body: str) -> set[str]:
     tokens = _TOKEN.findall(body[:400])
     head, at = "other", 0
     for i, token in enumerate(tokens[:8]):
+        if not i and not _classes().get(token) and set(_classes().get(tokens[1] if tokens[1:] else "", ())) & _VERBS:
+            head, at = "name", 1
+            break
         known = [name for name in _HEADS if name in _classes().get(token, ())]
         if known:
             head, at = known[0], i + 1
@@ -210,6 +221,7 @@ def _shape_features(sentence: str, text: str) -> set[str]:
         "no article": re.search(r"\b(?:the|an?)\b", text) is None,
         "unopened quote": _UNOPENED.search(sentence) is not None,
         "capitals": sentence.upper() == sentence and len(words) > 1,
+        "feels": _FEELS.search(text) is not None,
         "in the background": "in the background" in text or "in the distance" in text,
     }
     return {name for name, holds in shapes.items() if holds}
@@ -226,8 +238,9 @@ def _classes() -> dict[str, tuple[str, ...]]:
     classes: dict[str, set[str]] = {}
     for name, words in _model()["words"].items():
         for word in words:
-            for form, mark in _forms(word) if name == "act" else [(word, "")]:
-                classes.setdefault(form, set()).update({name, name + mark} if mark else {name})
+            for form, mark in _forms(word) if name.startswith("act") else [(word, "")]:
+                if name != "act-ing" or mark == ":ing":
+                    classes.setdefault(form, set()).update({name[:3] if name.startswith("act") else name, "act" + mark} if mark else {name})
     return {word: tuple(sorted(names)) for word, names in classes.items()}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from asid_hf.schema import Evidence, Utterance
 from asid_hf.verify.anchors import Anchor, parse_anchors
@@ -37,7 +37,7 @@ class Case:
     def claims(self) -> list[Claim]:
         """The draft's claims, in text order."""
         broken = [(fault.start, fault.end) for fault in format_faults(self.draft) if fault.reason == "repetition"]
-        return [c for c in parse_claims(self.draft) if not any(a <= c.start and c.end <= b for a, b in broken)]
+        return [c for c in _parsed(self.draft) if not any(a <= c.start and c.end <= b for a, b in broken)]
 
     @cached_property
     def anchors(self) -> list[Anchor]:
@@ -112,6 +112,11 @@ def overlap(start: float, end: float, window: tuple[float, float]) -> float:
         (1.0, -2.0)
     """
     return min(end, window[1]) - max(start, window[0])
+
+
+@lru_cache(maxsize=256)  # the stages that judge a row run one after the other over a batch of rows
+def _parsed(draft: str) -> tuple[Claim, ...]:
+    return tuple(parse_claims(draft))
 
 
 def _interval(anchor: Anchor) -> tuple[float, float]:

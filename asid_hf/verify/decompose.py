@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from asid_hf.schema import ATTRIBUTES
@@ -78,7 +79,12 @@ def placed_sentences(row: Row) -> list[Placed]:
         start = draft.index(text, position)
         position = start + len(text)
         told = [attribute_of_candidate(candidates[index]) for index in source["candidates"]]
-        attribute = told[0] if told and told[0] else attributes_of(text, previous)[0]
+        attribute = told[0] if told and told[0] else _best_home(text, previous)
         placed.append(Placed(text, start, position, attribute))
         previous = text
     return placed
+
+
+@lru_cache(maxsize=4096)  # each of the stages that judge a row asks again
+def _best_home(sentence: str, previous: str) -> str:
+    return attributes_of(sentence, previous)[0]

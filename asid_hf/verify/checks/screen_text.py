@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from difflib import SequenceMatcher
+from functools import lru_cache
 
 from asid_hf.evidence.text_match import SAME_TEXT, found_in, normalise, same_text
 from asid_hf.schema import ScreenText
@@ -12,6 +13,7 @@ from asid_hf.verify.case import Case, overlap
 from asid_hf.verify.checks.retime import wrong_time
 from asid_hf.verify.claims import Claim
 from asid_hf.verify.findings import Verdict
+from asid_hf.verify.sentences import quoted_ranges
 
 SALIENT_SECONDS = 1.0  # text shown as long as this must be mentioned
 SALIENT_LETTERS = 2
@@ -77,15 +79,29 @@ def _judge(claim: Claim, case: Case, readings: list[ScreenText], texts: list[Scr
 
 def _same(quote: str, read: str) -> bool:
     """Whether a quotation and a reading are the same text, or one a part of the other."""
+    if not _share_letters(quote, read):
+        return False
     if same_text(quote, read) >= SAME_TEXT:
         return True
     return found_in(quote, read) >= SAME_TEXT or (len(normalise(read)) >= 4 and found_in(read, quote) >= SAME_TEXT)
 
 
+@lru_cache(maxsize=4096)
+def _trigrams(text: str) -> frozenset[str]:
+    letters = normalise(text).replace(" ", "")
+    return frozenset(letters[i : i + 3] for i in range(max(1, len(letters) - 2)))
+
+
+def _share_letters(one: str, other: str) -> bool:
+    """A cheap test that no two same texts fail: some of the shorter one's trigrams stand in the other."""
+    a, b = _trigrams(one), _trigrams(other)
+    return min(len(a), len(b)) <= 3 or 5 * len(a & b) >= min(len(a), len(b))
+
+
 def _missing(case: Case, readings: list[ScreenText], claims: list[Claim]) -> list[Verdict]:
     verdicts, end = [], len(case.draft)
     for reading in readings:
-        if not _salient(reading) or found_in(reading["text"], case.draft) >= SAME_TEXT:
+        if not _salient(reading) or _stands_in(reading["text"], case.draft):
             continue
         if spoken_on_screen(reading, case.transcript) or any(_judged_as(claim, reading) for claim in claims):
             continue  # a subtitle of speech that is reported, or a misreading that is an error by itself
@@ -96,6 +112,18 @@ def _missing(case: Case, readings: list[ScreenText], claims: list[Claim]) -> lis
             Verdict("missing", "objects", end, end, sentence, reason, sentence, reading["confidence"], time)
         )
     return verdicts
+
+
+def _stands_in(text: str, draft: str) -> bool:
+    """Whether a draft holds these words, to the letter anywhere or nearly so in a quotation."""
+    if f" {normalise(text)} " in f" {_normalised(draft)} ":
+        return True
+    return any(_same(draft[start:end], text) for start, end in quoted_ranges(draft))
+
+
+@lru_cache(maxsize=64)
+def _normalised(draft: str) -> str:
+    return normalise(draft)
 
 
 def _judged_as(claim: Claim, reading: ScreenText) -> bool:

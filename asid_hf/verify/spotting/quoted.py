@@ -11,7 +11,7 @@ from asid_hf.verify.spotting.plain import BLANK, Hit, is_negated
 _WRITING = (  # what carries words, and so may "say" or "state" them
     r"(?:(?:sub)?texts?|captions?|subtitles?|overlays?|titles?|signs?|labels?|banners?|headings?|headers?|headlines?|"
     r"posters?|messages?|notifications?|graphics?|screens?|slides?|charts?|cards?|placards?|billboards?|plaques?|logos?|"
-    r"stickers?|bubbles?|lettering|letters|tags?|displays?|pop-?ups?|prompts?|notes?|comments? section|article|button|shirt|"
+    r"stickers?|bubbles?|lettering|letters|tags?|displays?|pop-?ups?|prompt|note|comments? section|article|button|shirt|"
     r"hashtags?|watermarks?|inscriptions?|badges?|words?|ticker|chyron|taglines?|slogans?|mottos?)"
 )
 _TEXT = (
@@ -162,7 +162,7 @@ def _kind(left: str, right: str, words: str, style: str, previous: str) -> str:
     cue, gap, cue_to_end = _cue_before(left)
     if _NAME_BEFORE.search(left) and not _NOUN_BEHIND.search(right):
         return ""
-    if left.endswith("with ") and (_PLACED_BEHIND.search(right) or gap > 1 or not cue) and not _SAID_BEHIND.search(right):
+    if left.endswith("with ") and (_PLACED_BEHIND.search(right) or not cue or gap > 2 or cue != "speech") and not _SAID_BEHIND.search(right):
         return "screen_text"
     naming = _NAMING_BEFORE.search(left)
     named_here = naming and naming.start() >= len(left) - cue_to_end and not (naming["loose"] and gap == 1)
