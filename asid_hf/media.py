@@ -221,7 +221,7 @@ def _decode(
         fps=float((len(times) - 1) / (times[-1] - times[0])) if len(times) else 0.0,
         audio=track.samples(start, end) if heard else None,
         duration=end - start,
-        analysis=_analysis(film, start) if film and budget.analysis else None,
+        analysis=Analysis(*film.taken(1, start), *film.taken(2, start)) if film and budget.analysis else None,
     )
 
 
@@ -249,16 +249,11 @@ def _feed(reader: Film | Track, packet: Any) -> None:
 
 def _frames(film: Film, start: float, end: float) -> tuple[np.ndarray, np.ndarray]:
     """Make the count even: drop the last frame, or show a lone one twice, again half-way to its `end`."""
-    frames, times = film.frames.pictures, film.times(film.frames, start)
+    frames, times = film.taken(0, start)
     if len(frames) == 1:
         return np.repeat(frames, 2, axis=0), np.array([times[0], (times[0] + end - start) / 2])
     even = len(frames) // 2 * 2
     return frames[:even], times[:even]
-
-
-def _analysis(film: Film, start: float) -> Analysis:
-    images, stills = film.images, film.stills
-    return Analysis(images.pictures, film.times(images, start), stills.pictures, film.times(stills, start))
 
 
 def _facts(film: Film | None, track: Track | None) -> dict[str, Any]:

@@ -6,7 +6,6 @@ plain files (and http, https where allowed) are refused before FFmpeg could foll
 
 from __future__ import annotations
 
-import errno
 import io
 import os
 import re
@@ -176,8 +175,8 @@ def explain(error: av.FFmpegError, source: Source) -> MediaError:
         return MediaError("stalled", f"{name}: the source stopped answering. Check the disk or the network.")
     if isinstance(error, FileNotFoundError | av.error.HTTPNotFoundError):
         return MediaError("not_found", f"{name} does not exist. Check the address.")
-    lost = isinstance(error, OSError) and (source.remote or error.errno in (errno.EIO, errno.EACCES, errno.EPERM))
-    if lost or isinstance(error, av.error.HTTPError | av.error.HTTPClientError):
+    lost = source.remote and isinstance(error, OSError | av.error.HTTPError | av.error.HTTPClientError)
+    if lost or isinstance(error, PermissionError):
         return MediaError("unreadable", f"{name} cannot be read: {said}. Check the disk or the network.")
     if _MEDIA_HEAD.match(source.head):
         return MediaError("damaged", f"{name} is cut off or damaged: {said}. Download or copy it again.")

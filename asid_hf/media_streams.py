@@ -114,33 +114,23 @@ class Film:
 
     Example:
         >>> from types import SimpleNamespace as Made
-        >>> stream = Made(sample_aspect_ratio=None, codec_context=Made(width=64, height=48))
-        >>> timeline = Timeline(np.arange(50), np.arange(50) / 25, True, video_end=2.0, fps=25.0)
-        >>> Film(stream, timeline, Budget(), "clip.mp4").frames.places
-        [0, 16, 33, 49]
+        >>> timeline = Timeline(np.arange(50), np.arange(50) / 25 + 0.5, True, video_end=2.5, fps=25.0)
+        >>> Film(Made(codec_context=Made(width=64, height=48)), timeline, Budget(), "clip.mp4").start
+        0.5
     """
 
     def __init__(self, stream: Any, timeline: Timeline, budget: Budget, name: str) -> None:
-        """Choose the pictures; `name` is for messages.
-
-        Raises:
-            MediaError: "too_large".
-        """
+        """Set up the decoder; `name` is for messages."""
         self.stream, self.timeline, self.budget, self.name = stream, timeline, budget, name
-        height, width = shown_size(stream, stream.codec_context, name)
-        times, end = timeline.times, timeline.video_end
-        count = frame_count(len(times), timeline.fps, budget.fps, budget.min_frames, budget.max_frames)
-        self.frames = _Wanted(frame_places(len(times), count) if budget.frames else (), "gbrp")
-        self.images = _Wanted(image_places(times, end, height, width) if budget.analysis else (), "rgb24")
-        self.stills = _Wanted(still_places(times, end, height, width) if budget.analysis else (), "gray")
-        self.parts = (self.frames, self.images, self.stills)
-        self.needed = {int(timeline.stamps[place]) for part in self.parts for place in part.places}
         self.place_of = {stamp: place for place, stamp in enumerate(timeline.stamps.tolist())}
         self.place = -1
+        self.parts: tuple[_Wanted, ...] = ()  # frames, images, stills; chosen when the first picture is there
+        self.needed: set[int] = set()
         self.facts: dict[str, Any] = {}
+        context = stream.codec_context
         stream.thread_type = "AUTO"
-        stream.codec_context.thread_count = _threads(height * width)
-        stream.codec_context.options = {"max_pixels": str(MAX_PICTURE)}
+        context.thread_count = _threads(context.height * context.width)
+        context.options = {"max_pixels": str(MAX_PICTURE)}
 
     @property
     def start(self) -> float:
@@ -149,37 +139,49 @@ class Film:
 
     def wants(self, packet: Any) -> bool:
         """Whether to decode the packet; the decoder passes over pictures that neither we nor others need."""
-        if self.facts and all(part.complete for part in self.parts):
-            return False
-        if self.timeline.stamped and self.facts:
+        if not self.parts:
+            return True
+        if self.timeline.stamped:
             spare = packet.size and packet.pts not in self.needed  # the empty packet at the end gives what is held back
             self.stream.codec_context.skip_frame = "NONREF" if spare else "DEFAULT"
-        return True
+        return not all(part.complete for part in self.parts)
 
     def add(self, frame: av.VideoFrame) -> None:
-        """Take a decoded picture wherever it is wanted."""
+        """Take a decoded picture wherever it is wanted.
+
+        Raises:
+            MediaError: "too_large".
+        """
         following = min(self.place + 1, len(self.place_of) - 1)
         self.place = self.place_of.get(frame.pts, following) if self.timeline.stamped else following
-        if not self.facts:
-            self._measure(frame)
+        if not self.parts:
+            self._choose(frame)
         for part in self.parts:
             if part.due(self.place):
                 part.take(self.place, frame)
 
-    def _measure(self, frame: av.VideoFrame) -> None:
-        """Settle sizes by the first picture decoded: only it knows how it lies."""
+    def _choose(self, frame: av.VideoFrame) -> None:
+        """Choose pictures and their sizes by the first one decoded: only it knows for sure its size and how it lies."""
         upright = Upright.of(frame)
-        height, width = shown_size(self.stream, frame, self.name)[:: -1 if upright.swap else 1]
-        budget, count = self.budget, max(2, len(self.frames.places))
-        size = frame_size(height, width, count, budget.min_pixels, budget.frame_pixels, budget.total_pixels)
-        self.frames.prepare(size, upright)
-        self.images.prepare(image_size(height, width), upright)
-        self.stills.prepare(still_size(height, width), upright)
+        size = shown_size(self.stream, frame, self.name)[:: -1 if upright.swap else 1]
+        budget, times, end, fps = self.budget, self.timeline.times, self.timeline.video_end, self.timeline.fps
+        count = frame_count(len(times), fps, budget.fps, budget.min_frames, budget.max_frames)
+        limits = (max(2, count), budget.min_pixels, budget.frame_pixels, budget.total_pixels)
+        nothing = np.zeros(0, np.int64)
+        frames = frame_places(len(times), count) if budget.frames else nothing
+        images = image_places(times, end, *size) if budget.analysis else nothing
+        stills = still_places(times, end, *size) if budget.analysis else nothing
+        self.parts = (
+            _Wanted("gbrp", frames, frame_size(*size, *limits), upright),
+            _Wanted("rgb24", images, image_size(*size), upright),
+            _Wanted("gray", stills, still_size(*size), upright),
+        )
+        self.needed = {int(self.timeline.stamps[place]) for part in self.parts for place in part.places}
         self.facts = {
-            "width": width,
-            "height": height,
-            "fps": self.timeline.fps,
-            "frame_count": len(self.place_of),
+            "width": size[1],
+            "height": size[0],
+            "fps": fps,
+            "frame_count": len(times),
             "rotation": round(-frame.rotation / 90) % 4 * 90,
             "video_codec": self.stream.codec_context.codec.canonical_name,
         }
@@ -192,14 +194,14 @@ class Film:
         """
         wanted = sum(len(part.places) for part in self.parts)
         share = sum(len(part.taken) for part in self.parts) / max(wanted, 1) * self.timeline.present
-        if not self.facts or (wanted and share < 0.5):
-            raise MediaError(
-                "damaged", f"{self.name}: {share:.0%} of its pictures are whole. Download or copy it again."
-            )
+        if not self.parts or (wanted and share < 0.5):
+            whole = f"{self.name}: {share:.0%} of its pictures are whole"
+            raise MediaError("damaged", f"{whole}. Download or copy it again.")
 
-    def times(self, part: _Wanted, start: float) -> np.ndarray:
-        """When the pictures taken are shown, (n,) float64 s after `start`."""
-        return self.timeline.times[part.taken] - start
+    def taken(self, part: int, start: float) -> tuple[np.ndarray, np.ndarray]:
+        """Pictures and when they are shown, (n,) float64 s after `start`; `part` 0: frames, 1: images, 2: stills."""
+        wanted = self.parts[part]
+        return wanted.store[: len(wanted.taken)], self.timeline.times[wanted.taken] - start
 
 
 def _threads(pixels: int) -> int:
@@ -210,22 +212,17 @@ def _threads(pixels: int) -> int:
 class _Wanted:
     """Pictures of one kind, wanted at known places of the film; for a lost one the next that comes is taken."""
 
-    def __init__(self, places: Any, layout: str) -> None:
-        self.places = [int(place) for place in places]
+    def __init__(self, layout: str, places: np.ndarray, size: tuple[int, int], upright: Upright) -> None:
+        """`layout`: of PyAV; `size`: (height, width) as shown; `upright`: how coded pictures are set upright."""
+        self.layout, self.size, self.upright = layout, size, upright
+        self.places = places.tolist()
         self.next = 0
         self.taken: list[int] = []  # the places they are really from
-        self.layout = layout
+        shape = {"gbrp": (3, *size), "rgb24": (*size, 3), "gray": size}[layout]
+        self.store = np.empty((len(places), *shape), np.uint8)
         # Frames as the reference scales them; of small pictures the mean of each area, the cheapest without aliasing.
         self.method = Interpolation.AREA if layout == "rgb24" else Interpolation.BICUBIC
         self.scaler = VideoReformatter()
-        self.size, self.upright = (0, 0), Upright()
-        self.store = np.empty((0, 0, 0), np.uint8)
-
-    def prepare(self, size: tuple[int, int], upright: Upright) -> None:
-        """Settle the (height, width) as shown, and how coded pictures are set upright."""
-        self.size, self.upright = size, upright
-        shape = {"gbrp": (3, *size), "rgb24": (*size, 3), "gray": size}[self.layout]
-        self.store = np.empty((len(self.places), *shape), np.uint8)
 
     @property
     def complete(self) -> bool:
@@ -246,10 +243,6 @@ class _Wanted:
         else:
             target[...] = self.upright(_pixels(scaled.planes[0], channels=3 if self.layout == "rgb24" else 1))
         self.taken.append(place)
-
-    @property
-    def pictures(self) -> np.ndarray:
-        return self.store[: len(self.taken)]
 
 
 def _pixels(plane: Any, channels: int = 1) -> np.ndarray:

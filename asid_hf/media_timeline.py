@@ -24,7 +24,12 @@ def packets(container: Any, streams: list, stop: threading.Event) -> Iterator[An
         >>> next(packets(None, [], threading.Event()), "no packet")
         'no packet'
     """
-    for packet in container.demux(streams) if streams else ():
+    demuxed = container.demux(streams) if streams else iter(())
+    while True:
+        try:
+            packet = next(demuxed)
+        except (StopIteration, IndexError):  # PyAV trips at the end over streams that turned up after the opening
+            return
         if stop.is_set():
             raise TimeoutError("given up by the caller")
         yield packet

@@ -23,51 +23,50 @@ if TYPE_CHECKING:
 
     from ..schema import Shot
 
-# Pictures compared lie this far apart (s): far enough for a slow pan to shift by a pixel and for animation drawn on twos
-# or threes to move, near enough for a quick one to overlap; at 8 to 12.5 pictures a second that is every other one.
+# Pictures compared lie this far apart (s): far enough for a slow pan to shift by a pixel and for animation drawn on
+# twos or threes to move, near enough for a quick one to overlap; of 8 to 12.5 pictures a second every other one.
 STEP = 0.15
-CELL = 13  # pixels; 12 x 6 cells of a 160 x 90 picture, so that no textured object outvotes a plainer background
-MIN_SIDE = 39
-MIN_CORNER = 1e-4  # least eigenvalue of the gradient's covariance (values 0..1); below it there is nothing to follow
-MIN_POINTS = 8
-WINDOW, LEVELS = 9, 2  # of Lucas-Kanade; the coarsest level halves twice, for shifts up to a tenth of the picture
+CELL = 13  # pixels; 12 x 6 cells of a 160 x 90 picture, so that no textured thing outvotes a plainer background
+MIN_SIDE = 39  # pixels; three cells
+MIN_CORNER, MIN_POINTS = 1e-4, 8  # least eigenvalue of the gradients' covariance (of values 0..1); points to judge by
+WINDOW, LEVELS = 9, 2  # of Lucas-Kanade: pixels, and halvings, for shifts up to a tenth of the picture
 GUESS_SIDE = 64  # pixels, of the phase correlation that helps where that is not enough
 
-HYPOTHESES = 24  # with 40 % of the picture agreeing, one in a million finds no good pair
+HYPOTHESES = 24  # pairs of points tried; where half the picture agrees, 1 time in 1,000 none of them does
 MAX_TURN = 0.3  # scale and rotation from picture to picture beyond this are false matches
 TOLERANCE, RELATIVE_TOLERANCE = 0.004, 0.05  # widths (0.6 pixels), and share of the shift (parallax, blur)
 STILL = 0.9  # a camera at rest is believed if it explains this much of what the best motion explains
-ROUNDS = 3
-CENTRE_WEIGHT = 0.1  # of a point in the middle against 1 on the top and side edges, which people and things rarely fill
+ROUNDS = 3  # of reweighting
+CENTRE_WEIGHT = 0.1  # of a point in the middle, against 1 at the top and the sides, which people and things rarely fill
 
-USABLE, CLEAR, TRUSTED = 0.25, 0.4, 0.5  # share of the picture that agrees: to count, to need no second look, to stand out
-OUTLIER = 0.1  # widths a second by which a usable but not trusted motion may leave the range of its neighbours
-SMOOTH, BRIDGE = 0.3, 0.4  # s: motions are averaged over this much on both sides; unknown stretches up to this are bridged
+# Share of the picture that agrees: enough to count, to need no second look, to stand against its neighbours.
+USABLE, CLEAR, TRUSTED = 0.25, 0.4, 0.5
+OUTLIER = 0.1  # widths a second by which a merely usable motion may leave the range of its neighbours
+SMOOTH, BRIDGE = 0.3, 0.4  # s: rates are means over this much on both sides; gaps in knowledge up to this are bridged
 
-# A move: least rate a second, least travel (widths, heights, log of scale), and what rates one unit by how fast the
-# picture's edge moves. Slow zooms count early because people see them early.
-PAN_RATE, PAN_TRAVEL = 0.02, 0.05
-ZOOM_RATE, ZOOM_TRAVEL = 0.012, 0.03
-AXES = (  # motion if positive, if negative, least rate, least travel, widths at the picture's edge
-    ("pan_left", "pan_right", PAN_RATE, PAN_TRAVEL, 1.0),
-    ("tilt_up", "tilt_down", PAN_RATE, PAN_TRAVEL, 1.0),
-    ("zoom_in", "zoom_out", ZOOM_RATE, ZOOM_TRAVEL, 0.5),
+# Moves: name if positive, if negative, least rate a second and least travel (widths, heights, log of scale), and how
+# many widths the picture's edge moves for one of these. Still shots drift by a tenth of that (70 shots of animation).
+AXES = (
+    ("pan_left", "pan_right", 0.02, 0.05, 1.0),
+    ("tilt_up", "tilt_down", 0.02, 0.05, 1.0),
+    ("zoom_in", "zoom_out", 0.012, 0.03, 0.5),
 )
 EDGES = np.array([axis[4] for axis in AXES])
 TAIL = 0.2  # share of the peak rate at which a move begins and ends
 MIN_MOVE, MIN_WHIP, WHIP_TRAVEL = 0.45, 0.3, 0.25  # s, s, and the travel from which the shorter time is enough
 MINOR = 0.3  # a move smaller than this share of a simultaneous one is its side effect
-MIN_COLUMNS, MIN_ROWS, SEEN = 0.6, 0.35, 0.3  # what agrees must span the picture: else it is a thing that moves
+MIN_COLUMNS, MIN_ROWS, SEEN = 0.6, 0.35, 0.3  # what agrees most of the time must span the picture: else it is a thing
 MIN_CONFIDENCE, MIN_STILL_CONFIDENCE = 0.35, 0.3
-SLOW, FAR, FAR_ERROR = 0.06, 1.0, 0.5  # slower moves (widths a second) must also show between pictures this far apart (s)
+SLOW, FAR, FAR_ERROR = 0.06, 1.0, 0.5  # moves slower than this (widths a second) must also show from this far apart (s)
 
-# Shake: half the window (pairs), least RMS speed (widths a second), and the largest share of the way that is progress.
+# Shake: half the window (pairs), least RMS speed (widths a second), the largest share of the way that is progress, and
+# the least time (s). In a shaking shot a move must travel STEADY of what the shaking does.
 SHAKE_REACH, SHAKE_SPEED, SHAKE_PROGRESS, MIN_SHAKE = 3, 0.04, 0.6, 0.8
-STEADY = 0.7  # a move in a shaking shot must travel this much of what the shaking does
+STEADY = 0.7
 
 
 class _Grid(NamedTuple):
-    """Cells of the picture inside its bars, and what a width is."""
+    """Cells of the picture between its bars, its size in pixels there, and with the bars."""
 
     rows: int
     columns: int
@@ -130,10 +129,11 @@ def measure_camera(images: np.ndarray, times: np.ndarray, shots: Sequence[Shot])
 
 
 def _spaced(times: np.ndarray, first: int, last: int) -> np.ndarray:
-    """Indices from `first` to `last` - 1, both included, that lie `STEP` apart or more."""
+    """Indices from `first` to `last` - 1, both included, that lie `STEP` apart (the last one less if need be)."""
     chosen = [first]
     for index in range(first + 1, last):
-        if times[index] - times[chosen[-1]] >= STEP - 1e-3 or index == last - 1:
+        least = STEP - 1e-3 if index < last - 1 else 1e-3
+        if times[index] - times[chosen[-1]] >= least:
             chosen.append(index)
     return np.array(chosen, dtype=np.intp)
 
@@ -313,7 +313,7 @@ def _grey(image: np.ndarray) -> np.ndarray:
 
 
 def _track(one: np.ndarray, other: np.ndarray, grid: _Grid, guess: np.ndarray | float = 0.0) -> np.ndarray:
-    """(2, cells, 2) x, y in pixels of the best corner of each cell in both pictures; not a number where there is none."""
+    """(2, cells, 2) x, y in pixels of the best corner of each cell in both pictures; NaN where there is none."""
     import cv2
 
     tracks = np.full((2, grid.rows * grid.columns, 2), np.nan, dtype=np.float32)
@@ -424,7 +424,7 @@ def _agree(tracks: np.ndarray, grid: _Grid) -> _Motion:
 def _hypotheses(
     place: np.ndarray, move: np.ndarray, known: np.ndarray, row: np.ndarray, column: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Shifts and turns, (n, 1 + HYPOTHESES) each: rest, and what pairs of cells far apart (the same ones always) give."""
+    """Shifts and turns, (n, 1 + HYPOTHESES) each: rest, then what pairs of distant cells (always the same) give."""
     one, other = np.random.default_rng(0).integers(len(row), size=(2, 8 * HYPOTHESES))
     apart = np.flatnonzero((np.abs(row[one] - row[other]) >= 0.4) | (np.abs(column[one] - column[other]) >= 0.3))
     one, other = one[apart[:HYPOTHESES]], other[apart[:HYPOTHESES]]

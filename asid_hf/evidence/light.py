@@ -6,6 +6,7 @@ Everything is measured on display values (gamma-encoded, as the eye roughly judg
 from __future__ import annotations
 
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 
@@ -15,8 +16,8 @@ LUMA = (0.2126, 0.7152, 0.0722)  # Rec. 709
 SAMPLE = 5  # every 5th pixel both ways, 576 of a 160 x 90 picture: means move by less than 0.01
 MAX_IMAGES = 120  # looked at for colours, evenly spread
 
-# Mean luma up to which a picture is dark, dim, normal; above, bright. Chosen on 127 frames of 9 films and 12 photographs
-# sorted by eye: 0.88 agree. Median and upper percentiles of luma were tried and agree less (0.72 to 0.88).
+# Mean luma up to which a picture is dark, dim, normal; above, bright. Chosen on 127 frames of 9 films and a dozen
+# photographs sorted by eye: 0.88 agree. Median and upper percentiles of luma were tried: 0.72 to 0.88.
 LEVEL_ENDS = (0.20, 0.38, 0.70)
 HYSTERESIS = 0.02  # a level is left only this far beyond its end, so that flicker makes no spans
 MIN_SPAN = 0.5  # s; shorter stretches of another level (flashes, blinks) join their neighbour
@@ -140,7 +141,7 @@ def _colour_table() -> np.ndarray:
 def name_colours(rgb: np.ndarray) -> np.ndarray:
     """Name colours as people do, by hue sectors and what lightness and chroma make of them.
 
-    Agrees with 0.86 of the 680 names of the XKCD colour survey that end in one of `COLOURS` (or a plain synonym).
+    Agrees with 0.85 of the 680 names of the XKCD colour survey that end in one of `COLOURS` (or a plain synonym).
 
     Args:
         rgb: (n, 3) red, green, blue, 0..1, gamma-encoded.
@@ -181,7 +182,7 @@ def name_colours(rgb: np.ndarray) -> np.ndarray:
 
 
 def _chroma(rgb: np.ndarray) -> np.ndarray:
-    """(n, 3) gamma-encoded sRGB -> (n,) chroma in OKLab (Ottosson, 2020), where equal numbers look equally colourful."""
+    """(n, 3) gamma-encoded sRGB -> (n,) chroma in OKLab (Ottosson, 2020): equal numbers look equally colourful."""
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     cones = np.cbrt(linear @ np.array(OKLAB_CONES).T)
     return np.hypot(*(cones @ np.array(OKLAB_OPPONENTS).T).T)
@@ -198,7 +199,7 @@ def _spans(brightness: np.ndarray, times: np.ndarray) -> list[LightSpan]:
             level = int(np.searchsorted(LEVEL_ENDS, value))
         levels[index] = level
     edges = [0, *(np.flatnonzero(np.diff(levels)) + 1).tolist(), len(levels)]
-    stretches = [[first, last, int(levels[first])] for first, last in zip(edges, edges[1:], strict=False)]
+    stretches = [[first, last, int(levels[first])] for first, last in pairwise(edges)]
     while len(stretches) > 1:
         lengths = [last - first for first, last, _ in stretches]
         shortest = int(np.argmin(lengths))

@@ -234,8 +234,9 @@ def _misread(reading: str, text: str) -> bool:
     (letters, digits), (others, other_digits) = _letters_and_digits(reading), _letters_and_digits(text)
     if digits not in other_digits and other_digits not in digits:
         return False
+    shorter, longer = sorted((len(letters), len(others)))
     blocks = SequenceMatcher(None, letters, others, autojunk=False).get_matching_blocks()
-    return sum(block.size for block in blocks) >= 0.75 * min(len(letters), len(others))
+    return shorter >= 0.4 * longer and sum(block.size for block in blocks) >= 0.75 * shorter
 
 
 def _letters_and_digits(text: str) -> tuple[str, str]:
@@ -275,7 +276,7 @@ def _entry(
 
 
 def _voted(track: _Track) -> str:
-    """The reading with the most confidence summed over stills; cut-off readings vote for the whole one."""
+    """The reading with the most confidence summed over stills; a cut-off one votes for a whole one half as strong."""
     votes: defaultdict[str, float] = defaultdict(float)
     spellings: defaultdict[str, defaultdict[str, float]] = defaultdict(lambda: defaultdict(float))
     for line in {line.read_in: line for line in track.lines}.values():
@@ -284,8 +285,10 @@ def _voted(track: _Track) -> str:
         spellings[key][line.text or ""] += line.confidence
     for part in sorted(votes, key=len):
         for whole in sorted(votes, key=len):
-            if len(part) < len(whole) and votes[whole] and _alike(part, whole) and found_in(part, whole) >= SAME_TEXT:
-                votes[whole] += votes.pop(part)
+            longer = len(part) < len(whole) and votes[whole] >= 0.5 * votes[part]
+            if longer and _alike(part, whole) and found_in(part, whole) >= SAME_TEXT:
+                votes[whole] += votes[part]
+                votes[part] = 0.0
                 break
     key = max(votes, key=lambda key: (votes[key], len(key)))
     return max(spellings[key], key=lambda spelling: (spellings[key][spelling], len(spelling)))

@@ -1,16 +1,17 @@
 """Shots: where one take ends and the next begins, from small pictures a few times a second.
 
-A hard cut is a change of most of the picture that is large for the contrast of the two pictures, larger than the changes
-around it, still there once a flash would be over, and no mere shift of the picture. A fade or dissolve is a stretch
-whose pictures are mixtures of two unlike pictures. What covers only a part of the picture (a title, a passer-by) and
-what moves the whole of it (a pan) is no boundary.
+A hard cut is a change of most of the picture that is large for the contrast of the two pictures, larger than the
+changes around it, still there once a flash would be over, and no mere shift of the picture. A fade or dissolve is a
+stretch whose pictures are mixtures of two unlike pictures. What covers only a part of the picture (a title, a
+passer-by) and what moves the whole of it (a pan) is no boundary.
 """
 
 from __future__ import annotations
 
 import math
 from functools import cache
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -37,13 +38,25 @@ MOVED, FAST_MOVED, SHIFTED = 0.85, 0.5, 0.6
 # A flash, or a lost frame, lasts less than this (s): pictures that far apart must differ too, at least by half as much.
 FLASH, CUT_LASTS = 0.55, 0.5
 
-# Below this spread of grey levels a picture shows nothing (black, white, any plain colour): the middle of a fade.
-BLANK = 4.0
+# Below this spread of grey levels a picture shows nothing; if it is black or white as well, it is the middle of a fade.
+BLANK, BLACK, WHITE = 4.0, 20, 235
+FADE = 1.0  # s; how far from the middle of a fade its pictures are looked for
 # A dissolve: half lengths tried (s); the largest correlation of the pictures before and after (a lamp dimmed: > 0.9);
-# the largest part of the pictures between that is no mixture of the two, as a share of what parts the two (real ones:
-# 0.32 and less, motion: 0.37 and more); the most that the middle shows of either; and the contrast needed to judge.
+# the largest part of the pictures between that is no mixture of the two, as a share of what parts the two (5,000
+# stretches of camera motion: 99 % above 0.5); the most that the middle shows of either; the contrast needed to judge.
 HALF_DISSOLVES = (0.25, 0.5, 0.75, 1.0, 1.3)
-SAME_CONTENT, NO_MIXTURE, MIDDLE_SHARE, MIXTURE_CONTRAST = 0.65, 0.5, 0.8, 6.0
+SAME_CONTENT, NO_MIXTURE, MIDDLE_SHARE, MIXTURE_CONTRAST = 0.65, 0.42, 0.8, 6.0
+
+
+class _Sequence(NamedTuple):
+    """Pictures (n, HEIGHT, WIDTH, 3) in which a long blank stretch counts as one, `step` seconds apart; their centred
+    `vectors` (n, d), the squared `norms` of these, and the number of hard cuts before each picture."""
+
+    pictures: np.ndarray
+    vectors: np.ndarray
+    norms: np.ndarray
+    takes: np.ndarray
+    step: float
 
 
 def find_shots(images: np.ndarray, times: np.ndarray, duration: float) -> list[Shot]:
@@ -77,9 +90,9 @@ def find_shots(images: np.ndarray, times: np.ndarray, duration: float) -> list[S
     blank = np.einsum("md,md->m", vectors, vectors) < BLANK**2 * vectors.shape[1]
     cuts = _merge_over_blanks(_hard_cuts(pictures, times), blank)
     boundaries = [float(times[cut - 1] + times[cut]) / 2 for cut in cuts]
-    boundaries += [float(times[middle]) for middle in _dissolves(pictures, vectors, blank, cuts, step)]
+    boundaries += [float(times[middle]) for middle in _gradual(pictures, vectors, blank, cuts, step)]
     edges = [0.0, *(round(boundary, 3) for boundary in sorted(boundaries)), round(end, 3)]
-    return [Shot(start=start, end=end) for start, end in zip(edges, edges[1:], strict=False) if start < end]
+    return [Shot(start=start, end=end) for start, end in pairwise(edges) if start < end]
 
 
 def _shrink(images: np.ndarray) -> np.ndarray:
@@ -105,7 +118,8 @@ def _changes(pictures: np.ndarray, lag: int) -> np.ndarray:
     """(max(M - lag, 0),) grey levels by which most of the picture changes from each picture to the one `lag` later."""
     if len(pictures) <= lag:
         return np.empty(0, dtype=np.float32)
-    change = (pictures[lag:] - pictures[:-lag]).reshape(-1, CELL_ROWS, HEIGHT // CELL_ROWS, CELL_COLUMNS, WIDTH // CELL_COLUMNS * 3)
+    change = pictures[lag:] - pictures[:-lag]
+    change = change.reshape(-1, CELL_ROWS, HEIGHT // CELL_ROWS, CELL_COLUMNS, WIDTH // CELL_COLUMNS * 3)
     squares = np.einsum("mrycx,mrycx->mrc", change, change) / (change.shape[2] * change.shape[4])
     squares = np.partition(squares.reshape(len(change), -1), CELLS_THAT_MAY_STAY, axis=1)
     return np.sqrt(squares[:, CELLS_THAT_MAY_STAY])
@@ -161,89 +175,100 @@ def _merge_over_blanks(cuts: list[int], blank: np.ndarray) -> list[int]:
     ]
 
 
-def _dissolves(pictures: np.ndarray, vectors: np.ndarray, blank: np.ndarray, cuts: list[int], step: float) -> list[int]:
-    """Indices of the middle pictures of fades and dissolves; `step` is the seconds from picture to picture.
-
-    With A and B the pictures half a length before and after the middle, the middle and both quarters must be mixtures
-    a A + b B (least squares), with a > b before the middle and b > a after it. Through black or white a + b falls to 0.
-    """
-    kept = np.flatnonzero(~blank | _middles_of_runs(blank))  # a long black stretch counts as one picture
+def _gradual(pictures: np.ndarray, vectors: np.ndarray, blank: np.ndarray, cuts: list[int], step: float) -> list[int]:
+    """Indices of the middle pictures of fades and dissolves; `step` is the seconds from picture to picture."""
+    if step <= 0:
+        return []
+    kept = np.flatnonzero(~blank | _middles_of_runs(blank))
     vectors = vectors[kept]
-    takes = np.searchsorted(cuts, kept, side="right")
-    products = _lagged_products(vectors)
-    norms = products(0)
-    least = vectors.shape[1] * MIXTURE_CONTRAST**2
-    found: list[tuple[float, int, int]] = []
-    for reach in sorted({max(2, round(length / step)) for length in HALF_DISSOLVES} if step > 0 else ()):
-        if 2 * reach >= len(kept):
-            break
-        before = np.arange(len(kept) - 2 * reach)
-        after = before + 2 * reach
-        alike = products(2 * reach) / np.sqrt(norms[before] * norms[after] + 1e-6)
-        judged = (alike < SAME_CONTENT) & (takes[before] == takes[after])
-        judged &= np.minimum(norms[before], norms[after]) > least
-        before, after, alike = before[judged], after[judged], alike[judged]
-        first, middle, last = (
-            _mixture(norms, products, before, after, place) for place in (reach - reach // 2, reach, reach + reach // 2)
-        )
-        rest = np.max([first[2], middle[2], last[2]], axis=0) / np.sqrt(1 - alike)
-        mixed = (rest < NO_MIXTURE) & (first[0] > first[1]) & (last[1] > last[0])
-        mixed &= np.maximum(middle[0], middle[1]) < MIDDLE_SHARE
-        for index in np.flatnonzero(mixed):
-            ends = pictures[kept[[before[index], after[index]]]]
-            if _differ(*ends):
-                unevenness = abs(middle[0][index] - middle[1][index])
-                found.append((float(rest[index] + unevenness), int(before[index]) + reach, reach))
-    chosen = list(_dips(pictures[kept], vectors, norms, takes, least, step)) if step > 0 else []
-    for _, place, reach in sorted(found):
-        if all(abs(place - other) > reach + other_reach for other, other_reach in chosen):
+    norms = np.einsum("md,md->m", vectors, vectors)
+    sequence = _Sequence(pictures[kept], vectors, norms, np.searchsorted(cuts, kept, side="right"), step)
+    chosen = _fades(sequence)
+    for _, place, reach in sorted(_dissolves(sequence)):
+        apart = all(abs(place - other) > reach + other_reach for other, other_reach in chosen)
+        if apart and _differ(sequence.pictures[place - reach], sequence.pictures[place + reach]):
             chosen.append((place, reach))
     return [int(kept[place]) for place, _ in chosen]
 
 
-def _dips(pictures, vectors, norms, takes, least, step):
+def _fades(sequence: _Sequence) -> list[tuple[int, int]]:
     """(place, reach) of every black or white picture between unlike pictures of one take."""
+    pictures, vectors, norms, takes, step = sequence
+    reach = max(2, round(FADE / step))
     colour = pictures.mean(axis=(1, 2, 3))
-    reach = max(2, round(1.0 / step))
-    dipped = (norms < BLANK**2 * vectors.shape[1]) & ((colour < 20) | (colour > 235))
-    for place in np.flatnonzero(dipped):
-        before = np.arange(max(place - reach, 0), place)
-        after = np.arange(place + 1, min(place + reach + 1, len(norms)))
-        before, after = before[takes[before] == takes[place]], after[takes[after] == takes[place]]
-        if not len(before) or not len(after):
+    size = vectors.shape[1]
+    found = []
+    for place in np.flatnonzero((norms < size * BLANK**2) & ((colour < BLACK) | (colour > WHITE))):
+        first, last = np.searchsorted(takes, [takes[place], takes[place] + 1])
+        before = np.arange(max(place - reach, first), place)
+        after = np.arange(place + 1, min(place + reach + 1, last))
+        if len(before) and len(after):
+            a, b = before[norms[before].argmax()], after[norms[after].argmax()]
+            unlike = _unlike(vectors[a] @ vectors[b], norms[a], norms[b], size * MIXTURE_CONTRAST**2)
+            if unlike and _differ(pictures[a], pictures[b]):
+                found.append((int(place), reach // 2))
+    return found
+
+
+def _dissolves(sequence: _Sequence) -> list[tuple[float, int, int]]:
+    """(badness, place, reach) of every stretch whose pictures are mixtures of those at its ends.
+
+    With A and B the pictures `reach` before and after the middle, the middle and both quarters must be mixtures
+    a A + b B (least squares), with a > b before the middle and b > a after it.
+    """
+    _, vectors, norms, takes, step = sequence
+    products = _lagged_products(vectors)
+    least = vectors.shape[1] * MIXTURE_CONTRAST**2
+    found = []
+    for reach in sorted({max(2, round(length / step)) for length in HALF_DISSOLVES}):
+        if 2 * reach >= len(norms):
+            break
+        before = np.arange(len(norms) - 2 * reach)
+        unlike = _unlike(products(2 * reach), norms[before], norms[before + 2 * reach], least)
+        before = before[unlike & (takes[before] == takes[before + 2 * reach])]
+        if not len(before):
             continue
-        before, after = before[norms[before].argmax()], after[norms[after].argmax()]
-        if min(norms[before], norms[after]) > least:
-            alike = vectors[before] @ vectors[after] / np.sqrt(norms[before] * norms[after])
-            if alike < SAME_CONTENT and _differ(pictures[before], pictures[after]):
-                yield int(place), reach // 2
+        first, middle, last = (
+            _mixture(norms, products, before, 2 * reach, place)
+            for place in (reach - reach // 2, reach, reach + reach // 2)
+        )
+        rest = np.max([first[2], middle[2], last[2]], axis=0)
+        mixed = (rest < NO_MIXTURE) & (first[0] > first[1]) & (last[1] > last[0])
+        mixed &= np.maximum(middle[0], middle[1]) < MIDDLE_SHARE
+        badness = (rest + np.abs(middle[0] - middle[1]))[mixed]
+        found += [(float(bad), int(start) + reach, reach) for bad, start in zip(badness, before[mixed], strict=True)]
+    return found
+
+
+def _unlike(product: np.ndarray, norm: np.ndarray, other_norm: np.ndarray, least: float) -> np.ndarray:
+    """Whether pictures with this dot product and these squared norms have enough contrast and not the same content."""
+    return (np.minimum(norm, other_norm) > least) & (product < SAME_CONTENT * np.sqrt(norm * other_norm))
 
 
 def _lagged_products(vectors: np.ndarray) -> Callable[[int], np.ndarray]:
-    """A function from a lag to the (M - lag,) dot products of each vector with the one `lag` later."""
+    """A function from a lag to the (n - lag,) dot products of each vector with the one `lag` later."""
 
     @cache
     def products(lag: int) -> np.ndarray:
-        return np.einsum("md,md->m", vectors[: len(vectors) - lag], vectors[lag:])
+        return np.einsum("nd,nd->n", vectors[: len(vectors) - lag], vectors[lag:])
 
     return products
 
 
 def _mixture(
-    norms: np.ndarray, products: Callable[[int], np.ndarray], a: np.ndarray, b: np.ndarray, place: int
+    norms: np.ndarray, products: Callable[[int], np.ndarray], a: np.ndarray, lag: int, place: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Shares of the pictures `a` and `b` (n indices each, a constant lag apart) in the pictures `place` after `a`, and
-    the size of what is left over, as a share of the size of the weaker one of the two.
+    """Shares of the pictures `a` (n indices) and of those `lag` later in the pictures `place` after `a`, and the size
+    of what is left over, as a share of the size of the weaker of the two and of how unlike they are.
     """
-    if not len(a):
-        return (np.empty(0),) * 3
-    x, lag = a + place, int(b[0] - a[0])
+    b, x = a + lag, a + place
     ab, xa, xb = products(lag)[a], products(place)[a], products(lag - place)[x]
     determinant = norms[a] * norms[b] - ab**2 + 1e-6
     share_a = (xa * norms[b] - xb * ab) / determinant
     share_b = (xb * norms[a] - xa * ab) / determinant
     rest = np.maximum(norms[x] - share_a * xa - share_b * xb, 0)
-    return share_a, share_b, np.sqrt(rest / np.maximum(np.minimum(norms[a], norms[b]), 1e-6))
+    alike = ab / np.sqrt(norms[a] * norms[b])
+    return share_a, share_b, np.sqrt(rest / np.minimum(norms[a], norms[b]) / (1 - alike))
 
 
 def _middles_of_runs(mask: np.ndarray) -> np.ndarray:

@@ -5,9 +5,10 @@ passes a gate, and only what is `verified` may confirm, contradict or enter a ca
 
 Voice: does the sound evidence hear speech there, rather than singing or nothing?
 Confidence: the geometric mean of the probabilities the recogniser gave its own tokens, exp(mean log p). For English it
-stays near 1; for what the model does not understand it falls, however fluent the text. On 1,500 synthesised, recorded
-and mixed utterances it parts English from twelve other languages, noise and music better than forced alignment, a
-second recogniser or stability under changes of speed, and costs nothing.
+stays near 1; for what the model does not understand it falls, however fluent the text. Area under the ROC curve, 90
+English against 90 Spanish, German, musical and mechanical pieces: 1.00; forced alignment by PocketSphinx 0.76 (less a
+phone loop: 0.59), agreement with PocketSphinx 0.97, with the same recogniser at 1.06 times the speed 0.98, with a
+larger Moonshine 1.00 at eight times the cost.
 Language: a few words prove nothing ("Ja" is written "Yeah", and surely). Short utterances count only where longer ones
 have shown that the clip is in English, and none counts in a clip most of whose words are doubtful.
 """
@@ -61,6 +62,16 @@ class Recogniser(Protocol):
         name: what the evidence is signed with.
         languages: ISO 639-1 codes of what it understands.
         sure: confidence from which its words are what was said, by measurement.
+
+    Example:
+        >>> class Parrot:
+        ...     name, languages, sure = "parrot", ("en",), 0.5
+        ...     def recognise(self, audio, sample_rate):
+        ...         end = len(audio) / sample_rate
+        ...         return [{"start": 0, "end": end, "speaker": None, "text": "Who's a pretty boy?", "confidence": 0.6}]
+        >>> spoken = {"spans": [{"start": 0.0, "end": 1.0, "kind": "speech", "level": -20.0}]}
+        >>> recognise_speech(np.zeros(16000, np.float32), spoken, Parrot())["utterances"][0]["reason"]
+        'too short to tell the language'
     """
 
     name: str
@@ -96,11 +107,9 @@ def recognise_speech(
         >>> recognise_speech(silence, measure_sound(silence))
         {'recogniser': 'moonshine-tiny', 'language': None, 'utterances': []}
     """
-    name = recogniser if isinstance(recogniser, str) else recogniser.name
-    if audio is None or sound is None:
-        return {"recogniser": name, "language": None, "utterances": []}
-    audio = playable(audio)
-    pieces = voiced_pieces(audio, sound)
+    name = _known(recogniser) if isinstance(recogniser, str) else recogniser.name
+    audio = None if audio is None else playable(audio)
+    pieces = [] if audio is None or sound is None else voiced_pieces(audio, sound)
     if not pieces:
         return {"recogniser": name, "language": None, "utterances": []}
     if isinstance(recogniser, str):
@@ -125,9 +134,9 @@ def voiced_pieces(audio: np.ndarray, sound: SoundEvidence) -> list[tuple[float, 
     """
     pieces: list[tuple[float, float]] = []
     for span in sound["spans"]:
-        if span["kind"] not in ("speech", "singing"):
+        if span["kind"] not in ("speech", "singing") or span["start"] * SAMPLE_RATE >= len(audio):
             continue
-        start, end = span["start"], span["end"]
+        start, end = span["start"], min(span["end"], len(audio) / SAMPLE_RATE)
         if pieces and start - pieces[-1][1] < JOIN and end - pieces[-1][0] <= LONGEST:
             start = pieces.pop()[0]
         while end - start > LONGEST:
@@ -228,6 +237,10 @@ class Moonshine:
 
     Raises:
         MissingExtraError: onnxruntime is not installed.
+
+    Example:
+        >>> load_recogniser("moonshine-tiny").sure
+        0.8
     """
 
     languages = ("en",)
@@ -360,6 +373,10 @@ def load_recogniser(name: str) -> Recogniser:
         >>> load_recogniser("moonshine-tiny").languages
         ('en',)
     """
+    return RECOGNISERS[_known(name)]()
+
+
+def _known(name: str) -> str:
     if name not in RECOGNISERS:
         raise InputError(f"{name!r} is no recogniser. Allowed: {', '.join(RECOGNISERS)}.")
-    return RECOGNISERS[name]()
+    return name

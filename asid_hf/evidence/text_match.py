@@ -10,8 +10,8 @@ SAME_TEXT = 0.8
 _MAX_LETTERS = 1000
 _CONFUSABLE = 0.25
 _LOOK_ALIKE = {frozenset(pair) for pair in ("0o", "1i", "1l", "1|", "i|", "l|", "2z", "5s", "6g", "8b", "9g")}
-_INITIALS = frozenset("il")  # "Iron" and "lron": which one a word began with, no font tells
-_AS_DIGITS = str.maketrans("OoIl|ZzSB", "001112258")
+_UNCLEAR = frozenset("il")
+_AS_DIGITS = str.maketrans("OoIl|", "00111")
 
 
 def normalise(text: str) -> str:
@@ -99,13 +99,15 @@ def _plain(character: str) -> str:
 def _settle(word: str) -> str:
     digits = sum(character.isdigit() for character in word)
     number = word.translate(_AS_DIGITS)
-    if digits * 2 >= len(word) and number.isdigit():
+    if digits * 2 > len(word) and number.isdigit():
         return number
     if set(filter(str.isdigit, word)) <= {"0", "1"}:
         word = word.replace("0", "o" if word.islower() else "O")
     capitals = sum(character.isupper() for character in word if character not in "I")
     small = sum(character.islower() for character in word if character not in "l")
-    return word.replace("l", "I") if capitals > small else word[:1] + word[1:].replace("I", "l")
+    if capitals > max(small, 1) or not word.strip("l|"):
+        return word.replace("l", "I").replace("|", "I")
+    return word[:1] + word[1:].replace("I", "l") if small else word
 
 
 def _agreement(first: list[str], second: list[str], inside: bool) -> float:
@@ -114,7 +116,7 @@ def _agreement(first: list[str], second: list[str], inside: bool) -> float:
         return 1.0
     faults_a, faults_b = [0.0] * len(a), [0.0] * len(b)
     compared = [not inside] * len(b)
-    for i, j, cost in _alignment(a, b, _starts(first, len(a)), _starts(second, len(b)), inside):
+    for i, j, cost in _alignment(a, b, _unclear(first), _unclear(second), inside):
         if i is not None:
             faults_a[i] = cost
         if j is not None:
@@ -127,8 +129,9 @@ def _agreement(first: list[str], second: list[str], inside: bool) -> float:
     return max(SAME_TEXT, 1.0 - sum(faults_a) / len(a))
 
 
-def _starts(words: list[str], length: int) -> list[bool]:
-    return [place == 0 for word in words for place in range(len(word))][:length]
+def _unclear(words: list[str]) -> list[bool]:
+    """For each letter: no neighbours tell i from l here, as in "Iron" and "lron", "II" and "ll"."""
+    return [place == 0 or not word.strip("il1|") for word in words for place in range(len(word))]
 
 
 def _count_cut_words(words: list[str], faults: list[float], compared: list[bool], short: bool) -> None:
@@ -157,7 +160,7 @@ def _differing(words: list[str], faults: list[float], compared: list[bool] | Non
 
 
 def _alignment(
-    a: str, b: str, starts_a: list[bool], starts_b: list[bool], inside: bool
+    a: str, b: str, unclear_a: list[bool], unclear_b: list[bool], inside: bool
 ) -> list[tuple[int | None, int | None, float]]:
     """The cheapest pairs (place in a, place in b, cost), None for a letter without partner."""
     single_a, single_b = [_weight(letter) for letter in a], [_weight(letter) for letter in b]
@@ -167,14 +170,14 @@ def _alignment(
     for i, letter in enumerate(a):
         above, row = rows[-1], [rows[-1][0] + single_a[i]]
         for j, other in enumerate(b):
-            pair = _pair_cost(letter, other, starts_a[i] and starts_b[j])
+            pair = _pair_cost(letter, other, unclear_a[i] and unclear_b[j])
             row.append(min(above[j] + pair, above[j + 1] + single_a[i], row[j] + single_b[j]))
         rows.append(row)
 
     i, j = len(a), min(range(len(b) + 1), key=rows[-1].__getitem__) if inside else len(b)
     pairs: list[tuple[int | None, int | None, float]] = []
     while i or (j and not inside):
-        pair = _pair_cost(a[i - 1], b[j - 1], starts_a[i - 1] and starts_b[j - 1]) if i and j else 0.0
+        pair = _pair_cost(a[i - 1], b[j - 1], unclear_a[i - 1] and unclear_b[j - 1]) if i and j else 0.0
         if i and j and rows[i][j] == rows[i - 1][j - 1] + pair:
             i, j = i - 1, j - 1
             pairs.append((i, j, pair))
@@ -191,10 +194,10 @@ def _weight(letter: str) -> float:
     return 3.0 if letter.isdigit() else 1.0  # more than any word is allowed: digits carry facts
 
 
-def _pair_cost(letter: str, other: str, both_start: bool) -> float:
+def _pair_cost(letter: str, other: str, both_unclear: bool) -> float:
     if letter == other:
         return 0.0
     pair = frozenset((letter, other))
-    if pair in _LOOK_ALIKE or (both_start and pair == _INITIALS):
+    if pair in _LOOK_ALIKE or (both_unclear and pair == _UNCLEAR):
         return _CONFUSABLE
     return max(_weight(letter), _weight(other))

@@ -40,7 +40,7 @@ _TO = r"\s{0,3}(?:to|until|till|through|-|–|—|~)\s{0,3}(?:about\s|around\s|t
 _OPEN, _CLOSE = r"[\[(<]\s?", r"\s?[\])>]"
 
 _ANCHOR = re.compile(
-    rf"""
+    rf"""(?<!\w)(?:
     (?P<first>\b(?:in|within|during|over|for|throughout)\s(?:about\s)?the\s(?:first|opening|initial)\s
         (?P<first_time>{_NUMBER}{_GAP}(?:{_SECONDS}|{_MINUTES})))
     | (?P<range>\b(?:(?P<between>between)|from|during|at|around)\s{{1,3}}(?:{_ABOUT}\s{{1,3}}){{0,2}}
@@ -56,7 +56,7 @@ _ANCHOR = re.compile(
     | (?P<duration>\b(?:for|lasting|lasts|lasted|over|within|spanning|during|after|in(?=\sthe\s(?:last|final)))
         (?:\s{{1,3}}(?:{_ABOUT}|at\sleast|another|more\sthan|less\sthan|a\sfull|a\stotal\sof|the\slast|the\sfinal
         |the\snext)){{0,2}}\s{{1,3}}(?P<duration_time>{_TIMED}))
-    | (?P<broken>(?:\bat\s|\bfrom\s|\[)\s?{_BROKEN})
+    | (?P<broken>(?:\bat\s|\bfrom\s|\[)\s?{_BROKEN}))
     """,
     re.IGNORECASE | re.VERBOSE,
 )
@@ -100,8 +100,8 @@ def parse_anchors(text: str) -> list[Anchor]:
         The anchors; no two overlap.
 
     Example:
-        >>> [(a.span, a.kind, a.times) for a in parse_anchors("At 3s, he waves from 0:04 to 0:06, for two seconds.")]
-        [('At 3s', 'point', (3.0,)), ('from 0:04 to 0:06', 'range', (4.0, 6.0)), ('for two seconds', 'duration', (2.0,))]
+        >>> [(a.span, a.kind, a.times) for a in parse_anchors("At 3s, he waves from 0:04 to 0:06.")]
+        [('At 3s', 'point', (3.0,)), ('from 0:04 to 0:06', 'range', (4.0, 6.0))]
     """
     found = [anchor for match in _ANCHOR.finditer(text) if (anchor := _read(text, match))]
     found += [_anchor(match, "leading", "point", _seconds(match["leading"])) for match in _LEADING.finditer(text)]

@@ -1,8 +1,8 @@
 """Which of the eight attributes a sentence is about, so that a caption can be filed by attribute without a model.
 
-Quoted words and claims decide the clear cases (`_RULES`). The rest goes to a linear classifier over a few dozen features
-of wording (word classes, what the sentence starts with, what is said of it), whose word lists and weights stand in
-`attribution.json`; `benchmarks/train_attribution.py` fits the weights.
+Claims decide the clear cases (quoted words, sounds, text on screen). The rest goes to a linear classifier over some 150
+features of wording: classes of words, what the sentence starts with, what is said of that. The word lists, written by
+hand, and the weights stand in `attribution.json`; `benchmarks/train_attribution.py` fits the weights.
 """
 
 from __future__ import annotations
@@ -21,43 +21,58 @@ _SECOND_BEST = 0.25  # least probability of a further attribute
 _TOKEN = re.compile(r"[a-zé]+(?:['’-][a-zé]+)*|_|[.!?…]['\"”’)]+$")
 
 _LINK = (
-    r"(?:then|back|with|to|by|on|in|into|out|up|again|of|off|now|how|as|from|over|show(?:ing|case|casing)?|display(?:ing)?|"
-    r"featur(?:e|ing)|reveal(?:ing)?|highlight(?:ing)?|present(?:ing)?|focus(?:ing)?|\w+ly)"
+    r"(?:then|back|with|to|by|on|in|into|out|up|again|of|off|now|how|as|from|over|show(?:ing|case|casing)?|"
+    r"display(?:ing)?|featur(?:e|ing)|reveal(?:ing)?|highlight(?:ing)?|present(?:ing)?|focus(?:ing)?|\w+ly)"
 )
 _FRAME = re.compile(  # "In the next scene, the video then cuts to": the presentation, not what is presented
-    r"\W*(?:(?:next|then|finally|subsequently|following (?:this|that)|after (?:this|that)|meanwhile|lastly|initially|later|"
-    r"suddenly|afterwards?|continuing|moving on|shortly after|transitioning(?: smoothly)?|"
-    r"in (?:the|this|another|an?) (?:[\w-]+ ){0,3}?(?:scene|frame|clip|shot|segment|sequence|part|section)s?|"
-    r"concluding(?: the (?:video|sequence|clip))?|as the video (?:progresses|continues)|(?:at|from) [\d:.]+s?(?: to [\d:.]+s?)?)"
-    r",?\s+){0,3}"
-    r"(?:(?:(?:and|then|we|it|the|this|another|an?|final|next|following|subsequent|last|opening|closing|first|second|third|new|"
-    r"same)\s+){0,4}(?:(?:video|scene|clip|camera|footage|frame|view|visual|shot|sequence|segment|narrative|focus|screen|"
-    r"transition|attention|perspective|image|part|section|setting)s?|it)\s+(?:(?:then|now|also|again|back|soon|\w+ly)\s+){0,3}"
-    r"(?:begins?|starts?|opens?|ends?|concludes?|closes?|wraps? up|transitions?|shifts?|cuts?|changes?|switch(?:es)?|moves?|"
-    r"returns?|continues?|shows?|showcas(?:es|ing)|features?|displays?|presents?|reveals?|depicts?|captures?|introduces?|"
-    r"progresses|proceeds?|highlights?|portrays|focuses|zooms?|is|remains|fades|jumps|illustrates)\b"
+    r"\W*(?:(?:next|then|finally|subsequently|following (?:this|that)|after (?:this|that)|meanwhile|lastly|initially|"
+    r"later|suddenly|afterwards?|continuing|moving on|shortly after|transitioning(?: smoothly)?|in (?:the|this|another|"
+    r"an?) (?:[\w-]+ ){0,3}?(?:scene|frame|clip|shot|segment|sequence|part|section)s?|concluding(?: the (?:video|"
+    r"sequence|clip))?|as the video (?:progresses|continues)|(?:at|"
+    r"from) [\d:.]+s?(?: to [\d:.]+s?)?),?\s+){0,3}(?:(?:(?:and|then|we|it|the|this|another|an?|final|next|following|"
+    r"subsequent|last|opening|closing|first|second|third|new|same)\s+){0,4}(?:(?:video|scene|clip|camera|footage|frame|"
+    r"view|visual|shot|sequence|segment|narrative|focus|screen|transition|attention|perspective|image|part|section|"
+    r"setting)s?|it)\s+(?:(?:then|now|also|again|back|soon|\w+ly)\s+){0,3}(?:begins?|starts?|opens?|ends?|concludes?|"
+    r"closes?|wraps? up|transitions?|shifts?|cuts?|changes?|switch(?:es)?|moves?|returns?|continues?|shows?|"
+    r"showcas(?:es|ing)|features?|displays?|presents?|reveals?|depicts?|captures?|introduces?|progresses|proceeds?|"
+    r"highlights?|portrays|focuses|zooms?|is|remains|fades|jumps|illustrates)\b"
     rf"(?:\s+{_LINK}\b){{0,4}})?\s*"
 )
 _CLOSE_UP = re.compile(
     r"(?:(?:an?|the|another|extreme|detailed|new|wider?|aerial|side|front|rear|medium|full|interior|exterior|top-down|"
-    r"magnified|similar|same|high-angle|low-angle|captivating|and)\s+){0,4}(?:close-?\s?ups?|view|shot|image|angle|scene|look|clip|"
-    r"picture|footage)s?(?: (?:shot|view)s?)?\s+(?:of|showing|featuring|where|that shows|shows?|reveals?|displays?)\s+"
+    r"magnified|similar|same|high-angle|low-angle|captivating|and)\s+){0,4}(?:close-?\s?ups?|view|shot|image|angle|"
+    r"scene|look|clip|picture|footage)s?(?: (?:shot|view)s?)?\s+(?:of|showing|featuring|where|that shows|shows?|"
+    r"reveals?|displays?)\s+"
 )
-_STARTS = ("throughout", "overall", "background", "backdrop", "in the background", "behind", "as ", "while", "this", "these")
+_STARTS = (
+    "throughout",
+    "overall",
+    "background",
+    "backdrop",
+    "in the background",
+    "behind",
+    "as ",
+    "while",
+    "this",
+    "these",
+)
 _FRAMES = ("begins", "starts", "opens", "ends", "concludes", "closes", "wraps", "camera", "focus", "zoom", "setting")
 _HEADS = ("audio", "film", "person", "animal", "hand", "place", "thing", "story", "emotion")
 _FOLLOWING = ("still", "hold", "be", "act", "clothes", "display", "emotion", "looks", "place")
 _FEELS = re.compile(
-    r"\b(?:seems?|appears?|appearing|looks?|looking|feels?|feeling|remains?|stays?|becomes?|is|are) (?:(?:to be|visibly|slightly|"
-    r"very|more|increasingly|quite|both|initially|still|calm and|\w+ly) ){0,2}(?:surprised|happy|sad|angry|nervous|calm|excited|"
-    r"relaxed|confused|worried|pleased|proud|content|scared|anxious|frustrated|disappointed|shocked|amused|delighted|satisfied|"
-    r"concerned|embarrassed|relieved|determined|focused|confident|upset|tense|serious|cheerful|curious|uneasy|moved)\b"
+    r"\b(?:seems?|appears?|appearing|looks?|looking|feels?|feeling|remains?|stays?|becomes?|is|are) (?:(?:to be|"
+    r"visibly|slightly|very|more|increasingly|quite|both|initially|still|calm and|\w+ly) ){0,2}(?:surprised|happy|sad|"
+    r"angry|nervous|calm|excited|relaxed|confused|worried|pleased|proud|content|scared|anxious|frustrated|disappointed|"
+    r"shocked|amused|delighted|satisfied|concerned|embarrassed|relieved|determined|focused|confident|upset|tense|"
+    r"serious|cheerful|curious|uneasy|moved)\b"
     r"|\b(?:mood|emotions?|emotional|feelings?)\b"
 )
 _VERBS = {"act:s", "still", "hold", "be", "emotion"}
 _ADDRESS = re.compile(r"\b(?:i|you|your|my|we|me|i'm|let's|don't|it's|us)\b(?! (?:see|can see|also see|then see))")
-_PASSIVE = re.compile(r"\b(?:is|are|being|gets?) (?:(?:then|now|also|being|shown being|\w+ly) ){0,2}(?:[a-z]{3,}ed|put|cut|shown being|taken|"
-                      r"thrown|given|torn|held up|spun|sewn|laid|hit|caught|broken|drawn|shaken|beaten|blown)\b")
+_PASSIVE = re.compile(
+    r"\b(?:is|are|being|gets?) (?:(?:then|now|also|being|shown being|\w+ly) ){0,2}(?:[a-z]{3,}ed|put|cut|shown being|"
+    r"taken|thrown|given|torn|held up|spun|sewn|laid|hit|caught|broken|drawn|shaken|beaten|blown)\b"
+)
 _UNOPENED = re.compile(r"[.!?…,]['\"”’`]+\.?$")
 
 
@@ -155,7 +170,7 @@ def _claims_within(sentence: str, previous: str) -> list[Claim]:
     offset = len(previous) + 1
     together = parse_claims(f"{previous} {sentence}")
     runs_on = [c for c in together if c.quote and c.start <= offset + 1 and c.end > offset + 0.8 * len(sentence)]
-    return runs_on and [_shifted(runs_on[0], sentence)] or alone
+    return (runs_on and [_shifted(runs_on[0], sentence)]) or alone
 
 
 def _shifted(claim: Claim, sentence: str) -> Claim:
@@ -180,7 +195,7 @@ def _without_quotes(sentence: str, claims: list[Claim]) -> str:
 def _word_features(text: str) -> set[str]:
     counts: dict[str, int] = {}
     for token in _TOKEN.findall(text):
-        for name in _classes().get(token, ()):
+        for name in word_classes().get(token, ()):
             counts[name] = counts.get(name, 0) + 1
     found = {f"has:{name}" for name in counts}
     found |= {f"two:{name}" for name, count in counts.items() if count > 1}
@@ -192,20 +207,24 @@ def _head_features(body: str) -> set[str]:
     tokens = _TOKEN.findall(body[:400])
     head, at = "other", 0
     for i, token in enumerate(tokens[:8]):
-        if not i and not _classes().get(token) and set(_classes().get(tokens[1] if tokens[1:] else "", ())) & _VERBS:
+        if (
+            not i
+            and not word_classes().get(token)
+            and set(word_classes().get(tokens[1] if tokens[1:] else "", ())) & _VERBS
+        ):
             head, at = "name", 1
             break
-        known = [name for name in _HEADS if name in _classes().get(token, ())]
+        known = [name for name in _HEADS if name in word_classes().get(token, ())]
         if known:
             head, at = known[0], i + 1
             break
     found = {f"head:{head}"}
-    following = [name for token in tokens[at : at + 3] for name in _classes().get(token, ())]
+    following = [name for token in tokens[at : at + 3] for name in word_classes().get(token, ())]
     found |= {f"{head}>{name}" for name in _FOLLOWING if name in following}
     found |= {f"next:{name}" for name in _FOLLOWING if name in following}
-    if any("act:s" in _classes().get(token, ()) for token in tokens):
+    if any("act:s" in word_classes().get(token, ()) for token in tokens):
         found |= {"acts", f"{head}>acts"}
-    if any("act:ing" in _classes().get(token, ()) for token in tokens):
+    if any("act:ing" in word_classes().get(token, ()) for token in tokens):
         found |= {"acting", f"{head}>acting"}
     if _PASSIVE.search(body[:200]):
         found |= {"passive", f"{head}>passive"}
@@ -233,14 +252,16 @@ def _model() -> dict:
 
 
 @cache
-def _classes() -> dict[str, tuple[str, ...]]:
+def word_classes() -> dict[str, tuple[str, ...]]:
     """Word -> the classes it belongs to; verbs of action in all their forms."""
     classes: dict[str, set[str]] = {}
     for name, words in _model()["words"].items():
         for word in words:
             for form, mark in _forms(word) if name.startswith("act") else [(word, "")]:
                 if name != "act-ing" or mark == ":ing":
-                    classes.setdefault(form, set()).update({name[:3] if name.startswith("act") else name, "act" + mark} if mark else {name})
+                    classes.setdefault(form, set()).update(
+                        {name[:3] if name.startswith("act") else name, "act" + mark} if mark else {name}
+                    )
     return {word: tuple(sorted(names)) for word, names in classes.items()}
 
 

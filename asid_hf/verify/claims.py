@@ -11,7 +11,7 @@ from asid_hf.verify.sentences import Sentence, split_sentences
 from asid_hf.verify.spotting.camera import spot_camera
 from asid_hf.verify.spotting.cuts import spot_cuts
 from asid_hf.verify.spotting.light import spot_light
-from asid_hf.verify.spotting.plain import BLANK, Hit, plain_text
+from asid_hf.verify.spotting.plain import BLANK, Hit, blank_quotations, plain_text
 from asid_hf.verify.spotting.quotations import Quotation, find_quotations
 from asid_hf.verify.spotting.quoted import classify_quotations
 from asid_hf.verify.spotting.screen_text import spot_screen_text
@@ -22,7 +22,9 @@ CLAIM_KINDS = ("speech", "screen_text", "camera", "cut", "sound", "light", "time
 
 _SPOTTERS = (spot_camera, spot_cuts, spot_light, spot_sounds, spot_reported_speech)
 _INTRODUCES = re.compile(rf"[\s,:]*{BLANK}")
-_TAKES_UP = re.compile(rf"{BLANK},?\s(?:sighs|gasps|screams|shrieks|groans|moans|chuckles|giggles|sobs|cheers|sings|roars)\b")
+_TAKES_UP = re.compile(
+    rf"{BLANK},?\s(?:sighs|gasps|screams|shrieks|groans|moans|chuckles|giggles|sobs|cheers|sings|roars)\b"
+)
 _ANOTHER_SPEAKER = re.compile(r"(?:another|a (?:second|third|different|new)|the (?:other|second)|several|someone)\b")
 _RIGHT_BEHIND = re.compile(r"[\s.!?]*(?:[\w'-]{1,30}\s+){0,5}?")
 _NEW_CLAUSE = re.compile(r"[,;:]|\b(?:and|while|as|then|but|before|after|when|which)\b")
@@ -38,8 +40,8 @@ class Claim:
         end: offset behind its last character; `span == text[start:end]`.
         span: the words that carry it, verbatim.
         value: of speech "quote" or "reported"; of screen_text "quote" or "present"; of camera one of
-            `schema.CAMERA_MOTIONS`, or "pan", "tilt", "zoom" where no direction is said, or "framing" (angle, shot size,
-            focus, following); of cut "cut" or "single_take"; of sound "silence", "music", "singing", "other" or "any"
+            `schema.CAMERA_MOTIONS`, or "pan", "tilt", "zoom" where no direction is said, or "framing" (angle, shot
+            size, focus, following); of cut "cut" or "single_take"; of sound "silence", "music", "singing", "other" or "any"
             (no audio at all); of light one of `schema.LIGHT_LEVELS`; of time "point", "range" or "duration".
         quote: the words said or shown, without marks; None where none are given.
         negated: the statement is that there is none ("no music", "never pans").
@@ -78,7 +80,7 @@ def parse_claims(text: str) -> list[Claim]:
         sound music None True None None
     """
     quotations = find_quotations(text)
-    plain = plain_text(text, quotations)
+    plain, unquoted = plain_text(text, quotations), blank_quotations(text, quotations)
     sentences = split_sentences(text)
     anchors = [anchor for anchor in parse_anchors(text) if BLANK not in plain[anchor.start : anchor.end]]
     quoted = _quoted_by_sentence(text, plain, quotations, sentences)
@@ -88,7 +90,7 @@ def parse_claims(text: str) -> list[Claim]:
         first = bisect_left(anchors, (sentence.start,))
         inside = anchors[first : bisect_left(anchors, (sentence.end,))]
         claims += [_time_claim(anchor) for anchor in inside]
-        for hit in said + _spotted(text, plain, sentence, said):
+        for hit in said + _spotted(unquoted, plain, sentence, said):
             time = _governing(hit, inside, plain)
             if hit.piece_of >= 0:
                 time = times.setdefault(hit.piece_of, time)
@@ -102,7 +104,7 @@ def parse_claims(text: str) -> list[Claim]:
 def _quoted_by_sentence(
     text: str, plain: str, quotations: list[Quotation], sentences: list[Sentence]
 ) -> list[list[Hit]]:
-    """What is quoted in each sentence; a quotation that runs on is classified where it begins and cut at the borders."""
+    """What is quoted in each sentence; a quotation that runs on is classified where it begins, then cut in pieces."""
     by_sentence: list[list[Hit]] = [[] for _ in sentences]
     ends = [sentence.end for sentence in sentences]
     first = 0
@@ -122,28 +124,23 @@ def _quoted_by_sentence(
     return by_sentence
 
 
-def _spotted(text: str, plain: str, sentence: Sentence, said: list[Hit]) -> list[Hit]:
+def _spotted(unquoted: str, plain: str, sentence: Sentence, said: list[Hit]) -> list[Hit]:
     words = plain[sentence.start : sentence.end]
     hits = [hit for spot in _SPOTTERS for hit in spot(words)]
-    hits += spot_screen_text(words, _blanked(text, plain, sentence))
+    hits += spot_screen_text(words, unquoted[sentence.start : sentence.end])
     hits = [hit._replace(start=hit.start + sentence.start, end=hit.end + sentence.start) for hit in hits]
-    return _without_overlaps([hit for hit in hits if not _belongs_to_quotation(hit, plain, said)])
+    last = {hit.kind: hit.end for hit in said}
+    return _without_overlaps([hit for hit in hits if not _belongs_to_quotation(hit, plain, last)])
 
 
-def _blanked(text: str, plain: str, sentence: Sentence) -> str:
-    pairs = zip(text[sentence.start : sentence.end], plain[sentence.start : sentence.end], strict=True)
-    return "".join(BLANK if shown == BLANK else written for written, shown in pairs)
-
-
-def _belongs_to_quotation(hit: Hit, plain: str, said: list[Hit]) -> bool:
-    """Words that introduce a quotation or take it up again are no claim beside it."""
-    if hit.kind == "sound" and (_INTRODUCES.match(plain, hit.end) or _TAKES_UP.search(plain, max(0, hit.start - 3), hit.end)):
-        return any(other.kind == "speech" for other in said)
-    same = [other for other in said if other.kind == hit.kind]
-    if not same or hit.negated or hit.kind not in ("speech", "screen_text") or hit.value == "quote":
+def _belongs_to_quotation(hit: Hit, plain: str, last: dict[str, int]) -> bool:
+    """Words that introduce a quotation or take it up are no claim beside it; `last` is where those of each kind end."""
+    if hit.kind == "sound" and "speech" in last:
+        return bool(_INTRODUCES.match(plain, hit.end) or _TAKES_UP.search(plain, max(0, hit.start - 3), hit.end))
+    if hit.kind not in ("speech", "screen_text") or hit.kind not in last or hit.negated or hit.value == "quote":
         return False
     another = hit.speaker is not None and _ANOTHER_SPEAKER.match(hit.speaker)
-    return not (another and hit.start > same[-1].end)
+    return not (another and hit.start > last[hit.kind])
 
 
 def _without_overlaps(hits: list[Hit]) -> list[Hit]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from typing import NamedTuple
 
 _ABBREVIATIONS = frozenset(
@@ -11,7 +12,9 @@ _ABBREVIATIONS = frozenset(
 )
 _DOTTED = re.compile(r"(?:^|[\s(\[\"“])(?:[A-Za-z]\.)+$")  # "U.S.", "e.g.", an initial
 # Behind a stop comes white space, the end, or (a space was forgotten) a capitalised word.
-_STOP = re.compile(r"[.!?…]+[\"”’')\]]*(?=\s|$)|(?<=[a-z])[.!?](?=[A-Z][a-z])|\n+")
+_STOP = re.compile(r"(?<![.!?…])[.!?…]++[\"”’')\]]*+(?=\s|$)|(?<=[a-z])[.!?](?=[A-Z][a-z])|\n++")
+_FOLLOWING = re.compile(r"[ \t]*+([^ \t])?")
+_LAST_WORD = re.compile(r"([A-Za-z]+)\.$")
 _OPENING = "([{-–—/"
 
 
@@ -45,15 +48,15 @@ def split_sentences(text: str) -> list[Sentence]:
         >>> [s.text for s in split_sentences('At 2s, he says, "No. Not now." The room is dark.')]
         ['At 2s, he says, "No. Not now."', 'The room is dark.']
     """
-    sentences, start = [], 0
-    quoted = quoted_ranges(text)
+    spans: list[tuple[int, int]] = []
+    start, quoted = 0, quoted_ranges(text)
     for stop in _STOP.finditer(text):
         if not _ends_sentence(text, stop, quoted):
             continue
-        _append(sentences, text, start, stop.end())
+        _append(spans, text, start, stop.end())
         start = stop.end()
-    _append(sentences, text, start, len(text))
-    return sentences
+    _append(spans, text, start, len(text))
+    return [Sentence(text[start:end], start, end) for start, end in spans]
 
 
 def quoted_ranges(text: str) -> list[tuple[int, int]]:
@@ -88,28 +91,29 @@ def quoted_ranges(text: str) -> list[tuple[int, int]]:
     return ranges
 
 
-def _append(sentences: list[Sentence], text: str, start: int, end: int) -> None:
+def _append(spans: list[tuple[int, int]], text: str, start: int, end: int) -> None:
     while start < end and text[start].isspace():
         start += 1
     while end > start and text[end - 1].isspace():
         end -= 1
     if start == end:
         return
-    if sentences and not any(char.isalnum() for char in text[start:end]):  # stray marks belong to what they follow
-        start = sentences.pop().start
-    sentences.append(Sentence(text[start:end], start, end))
+    if spans and not any(char.isalnum() for char in text[start:end]):  # stray marks belong to what they follow
+        start = spans.pop()[0]
+    spans.append((start, end))
 
 
 def _ends_sentence(text: str, stop: re.Match, quoted: list[tuple[int, int]]) -> bool:
     if "\n" in stop.group():
         return True
-    if any(start <= stop.start() and stop.end() <= end for start, end in quoted):
+    at = bisect_right(quoted, (stop.start(), len(text))) - 1
+    if at >= 0 and stop.end() <= quoted[at][1]:
         return False
-    following = text[stop.end() :].lstrip(" \t")[:1]
+    following = _FOLLOWING.match(text, stop.end())[1]
     if following and following.islower():
         return False
     if stop.group() != ".":
         return True
     head = text[max(0, stop.start() - 20) : stop.end()]
-    word = re.search(r"([A-Za-z]+)\.$", head)
+    word = _LAST_WORD.search(head)
     return not (word and word.group(1).lower() in _ABBREVIATIONS) and not _DOTTED.search(head)

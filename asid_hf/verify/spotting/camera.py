@@ -20,10 +20,10 @@ _SUBJECT_BETWEEN = re.compile(
     r"(?:an?|the|his|her|their|another|one|two)\s+(?:[\w'-]{1,30}\s+){1,4}$"
 )
 _THING_BEFORE = re.compile(
-    r"\b(?:he|she|they|who|(?:wo)?m[ae]n|boys?|girls?|persons?|people|users?|players?|hands?|cursor|fingers?|dogs?|cats?|cars?|"
-    r"bikes?|motorcycles?|child(?:ren)?|figures?|individuals?|kids?|heads?|phones?|apps?|planes?|balls?|birds?|trucks?|trains?|"
-    r"skaters?|runners?|riders?|drivers?|robots?|rockets?)\s+"
-    r"(?:(?:is|are|then|quickly|slowly|also|suddenly|now|begins to|starts to)\s+){0,2}$"
+    r"\b(?:he|she|they|who|(?:wo)?m[ae]n|boys?|girls?|persons?|people|users?|players?|hands?|cursor|fingers?|dogs?|"
+    r"cats?|cars?|bikes?|motorcycles?|child(?:ren)?|figures?|individuals?|kids?|heads?|phones?|apps?|planes?|balls?|"
+    r"birds?|trucks?|trains?|skaters?|runners?|riders?|drivers?|robots?|rockets?)\s+(?:(?:is|are|then|quickly|slowly|"
+    r"also|suddenly|now|begins to|starts to)\s+){0,2}$"
 )
 _OPENING = re.compile(r"^\W*(?:(?:at|from) [\w .:]{1,15},|it|then|next|slowly|finally)?[\s,]*$")
 _VERBS_BETWEEN = re.compile(
@@ -34,33 +34,46 @@ _VERBS_BETWEEN = re.compile(
 # --- moves ----------------------------------------------------------------------------------------------------------
 _PAN = re.compile(r"\b(?:pans|panned|panning|pan)\b")
 _PAN_GOES = re.compile(
-    rf"(?:\s+(?:{_ADVERB}|slightly)){{0,3}}[\s-](?:left|right|across|over|to|from|around|up|down|out|away|along|through|"
+    rf"(?:\s+(?:{_ADVERB}|slightly)){{0,3}}[\s-](?:left|right|across|over|to|from|around|up|down|out|away|along|"
+    rf"through|"
     r"leftwards?|rightwards?|upwards?|downwards?|past|between|towards?|horizontally|vertically|back|shots?|movements?|"
     r"motion|view|camera)\b"
 )
+_PAN_DEPTH = re.compile(r"\s(?P<way>out|in|back)\b(?! and forth)")
 _PAN_AS_MOVE = re.compile(
     r"\b(?:camera|slow|quick|rapid|smooth|gentle|steady|brief|horizontal|vertical|sweeping|continuous|wide|long|"
     r"(?:left|right)(?:ward)?|(?:left|right)-to-(?:left|right))[ -]$|(?:^|: )$"
 )
-_KITCHEN = re.compile(r"\b(?:frying|sauce|baking|hot|metal|iron|pots? and|non-?stick|roasting|steel|cake|of|two|into|these)\s+$")
-_TILT = re.compile(r"\b(?:tilts|tilting|tilt|tilted)\b(?!\s+(?:his|her|its|their|your|my|the (?:head|bottle|cup|glass)|heads?)\b)")
-_TILT_GOES = re.compile(rf"(?:\s+{_ADVERB}){{0,2}}[\s-](?:up|down|upwards?|downwards?|left|right|from|to|towards?|shot)\b")
-_ZOOM = re.compile(r"\b(?:zooms|zoomed|zooming|zoom)\b(?!\s+(?:meeting|call|lens|level|class|past|by|off|through|down|ahead|along))")
-_ZOOM_GOES = re.compile(rf"(?:\s+{_ADVERB}){{0,2}}[\s-](?P<way>in|out|into|closer|onto|on|back|away|to|towards?|from)\b")
+_KITCHEN = re.compile(
+    r"\b(?:frying|sauce|baking|hot|metal|iron|pots? and|non-?stick|roasting|steel|cake|of|two|into|these)\s+$"
+)
+_TILT = re.compile(
+    r"\b(?:tilts|tilting|tilt|tilted)\b(?!\s+(?:his|her|its|their|your|my|the (?:head|bottle|cup|glass)|heads?)\b)"
+)
+_TILT_GOES = re.compile(
+    rf"(?:\s+{_ADVERB}){{0,2}}[\s-](?:up|down|upwards?|downwards?|left|right|from|to|towards?|shot)\b"
+)
+_ZOOM = re.compile(
+    r"\b(?:zooms|zoomed|zooming|zoom)\b(?!\s+(?:meeting|call|lens|level|class|past|by|off|through|down|ahead|along))"
+)
+_ZOOM_GOES = re.compile(
+    rf"(?:\s+{_ADVERB}){{0,2}}[\s-](?P<way>in|out|into|closer|onto|on|back|away|to|towards?|from)\b"
+)
 _ZOOMED_STATE = re.compile(r"\b(?:is|are|remains?|stays?|kept|a|an|the)\s+(?:\w+ly )?$")
 _DOLLY = re.compile(
-    r"\b(?:(?P<closer>push(?:es|ed|ing)? (?:\w+ly )?(?:in|forward)|push-in|mov(?:es?|ed|ing) (?:\w+ly )?(?:in|closer|forward|nearer)"
-    r"(?! (?:a|the) (?:circle|arc))|doll(?:y|ies|ied|ying) (?:\w+ly )?(?:in|forward)|dolly-in|advances|clos(?:es|ing) in|"
-    r"(?:comes?|gets|draws) (?:in|closer)|approaches|tightens)"
-    r"|(?P<wider>pull(?:s|ed|ing)? (?:\w+ly )?(?:back|out|away)|pull-?back|mov(?:es?|ed|ing) (?:\w+ly )?(?:back(?:wards?)?|"
-    r"away|out)|back(?:s|ed|ing) (?:away|up|out)|doll(?:y|ies|ied|ying) (?:\w+ly )?(?:out|back)|dolly-out|retreats|"
-    r"withdraws|recedes|widens|widening))\b"
+    r"\b(?:(?P<closer>push(?:es|ed|ing)? (?:\w+ly )?(?:in|forward)|push-in|mov(?:es?|ed|ing) (?:\w+ly )?(?:in|closer|"
+    r"forward|nearer)(?! (?:a|the) (?:circle|arc))|doll(?:y|ies|ied|ying) (?:\w+ly )?(?:in|forward)|dolly-in|advances|"
+    r"clos(?:es|ing) in|(?:comes?|gets|draws) (?:in|closer)|approaches|tightens)"
+    r"|(?P<wider>pull(?:s|ed|ing)? (?:\w+ly )?(?:back|out|away)|pull-?back|mov(?:es?|ed|"
+    r"ing) (?:\w+ly )?(?:back(?:wards?)?|away|out)|back(?:s|ed|ing) (?:away|up|out)|doll(?:y|ies|ied|"
+    r"ying) (?:\w+ly )?(?:out|back)|dolly-out|retreats|withdraws|recedes|widens|widening))\b"
 )
 _DOLLY_NOUN = re.compile(r"push-in|pull-?back|doll")
 _TRAVEL = re.compile(
-    r"\b(?:moves?|moving|slides?|sliding|glides?|gliding|trucks|trucking|sweeps?|sweeping|travels?|drifts?|drifting|shifts?|"
-    r"swings?|swinging|turns?|turning|rotates?|rotating|whips|swivels|tracks?|tracking|cranes?|pedestals?|booms?|dollies|"
-    r"(?P<up>lifts|rises|rising|ascends|ascending|climbs)|(?P<down>descends|descending|lowers|lowering))\b"
+    r"\b(?:moves?|moving|slides?|sliding|glides?|gliding|trucks|trucking|sweeps?|sweeping|travels?|drifts?|drifting|"
+    r"shifts?|swings?|swinging|turns?|turning|rotates?|rotating|whips|swivels|tracks?|tracking|cranes?|pedestals?|"
+    r"booms?|dollies|(?P<up>lifts|rises|rising|ascends|ascending|climbs)|(?P<down>descends|descending|lowers|"
+    r"lowering))\b"
 )
 _BOTH_WAYS = re.compile(
     r"\b(?:side to side|back and forth|left and right|right and left|up and down|left or right|"
@@ -70,36 +83,43 @@ _LEFT_TO_RIGHT = re.compile(r"\bleft(?:[- ](?:hand )?side)?(?: of [\w\s]{1,20}?)
 _RIGHT_TO_LEFT = re.compile(r"\bright(?:[- ](?:hand )?side)?(?: of [\w\s]{1,20}?)?[ -]to[ -](?:the )?(?:far )?left\b")
 _WAYS = r"left|right|leftwards?|rightwards?|up|down|upwards?|downwards?"
 _WAY_BEHIND = re.compile(
-    rf"(?:[\s-]+(?:{_ADVERB}|slightly|over|off|away|around|across|diagonally|movement|motion|shot|camera|moves?|a bit|a little))"
-    rf"{{0,3}}[\s-]+(?:to(?:wards?)? (?:the |its )?)?(?P<way>{_WAYS})\b(?![- ]hand| to \w+ degrees)"
+    rf"(?:[\s-]+(?:{_ADVERB}|slightly|over|off|away|around|across|diagonally|movement|motion|shot|camera|moves?|a bit|"
+    rf"a little)){{0,3}}[\s-]+(?:to(?:wards?)? (?:the |its )?)?(?P<way>{_WAYS})\b(?![- ]hand| to \w+ degrees)"
 )
-_WAY_LATER = re.compile(r"\bto(?:wards?)? the (?:far )?(?P<to>left|right)\b(?! of\b)|\b(?P<ward>left|right|up|down)wards?\b")
+_WAY_LATER = re.compile(
+    r"\bto(?:wards?)? the (?:far )?(?P<to>left|right)\b(?! of\b)|\b(?P<ward>left|right|up|down)wards?\b"
+)
 _WAY_BEFORE = re.compile(rf"\b(?P<way>{_WAYS})[ -]$")
 _RISES = re.compile(r"\bfrom (?:the |his |her |its )?(?:bottom|floor|ground|feet|below|base) (?:up )?(?:to|towards?)\b")
 _SINKS = re.compile(r"\bfrom (?:the |his |her |its )?(?:top|ceiling|sky|head|face|above) (?:down )?(?:to|towards?)\b")
 _CLAUSE_ENDS = re.compile(
-    r"[.;,!?]| (?:as|while|and then|then|before|until|where|revealing|showing|to reveal|to show|and (?:zoom|tilt|pan)\w*) "
+    r"[.;,!?]| (?:as|while|and then|then|before|until|where|revealing|showing|to reveal|to show|and (?:zoom|tilt|"
+    r"pan)\w*) "
 )
 _MOTIONS = {"left": "pan_left", "right": "pan_right", "up": "tilt_up", "down": "tilt_down"}
 
 # --- rest, shake, framing -------------------------------------------------------------------------------------------
 _REST = re.compile(
-    rf"\b(?:{_CAMERA}(?: (?:angle|position|view|shot|work|perspective|itself))?(?:\s+[\w'-]{{1,20}}){{0,3}}?\s+(?:remain(?:s|ed|ing)?|"
-    r"stay(?:s|ed|ing)?|is|isn't|was|being|stands?|standing|holds?|holding|keeps?|maintains?|maintaining|maintained|appears)"
+    rf"\b(?:{_CAMERA}(?: (?:angle|position|view|shot|work|perspective|"
+    rf"itself))?(?:\s+[\w'-]{{1,20}}){{0,3}}?\s+(?:remain(?:s|ed|ing)?|"
+    r"stay(?:s|ed|ing)?|is|isn't|was|being|stands?|standing|holds?|holding|keeps?|maintains?|maintaining|maintained|"
+    r"appears)"
     rf"(?:\s+(?:{_ADVERB}|mostly|not|never|an?|at|in|the|quite|very|kept|held)){{0,3}}\s+"
     r"(?:static|still|stationary|fixed|steady|stable|unmoving|motionless|immobile|in place|locked(?:-off)?)\b(?! on\b)"
-    r"|(?:static|stationary|fixed|steady|locked-off|locked-down|motionless|unmoving)[- ](?:(?!track|mov|pan|zoom|follow|doll)\w+[- ])"
-    r"{0,2}?(?:cameras?|shots?|frame|framing|viewpoint|angle|perspective|close-up|position|take|view)\b(?! (?:mov|motion|pan|zoom|work))"
+    r"|(?:static|stationary|fixed|steady|locked-off|locked-down|motionless|unmoving)[- ](?:(?!track|mov|pan|zoom|"
+    r"follow|doll)\w+[- ]){0,2}?(?:cameras?|shots?|frame|framing|viewpoint|angle|perspective|close-up|position|take|"
+    r"view)\b(?! (?:mov|motion|pan|zoom|work))"
     rf"|{_CAMERA} (?:does not|doesn't|never|did not|do not) (?:move|moves|moved|change|changes|budge|shift)\b"
-    r"|(?P<unmoved>(?:does not|doesn't|never|did not|do not) (?:move|moves|moved|budge)(?: at all)?)"
-    r"|(?:no|without(?: any)?|absence of) (?:noticeable |visible |discernible |apparent )?camera (?:movement|motion)s?\b)"
+    r"|(?P<unmoved>(?:does not|doesn't|never|did not|do not|hardly|barely|rarely|scarcely) (?:moves?|moved|budge)\b)"
+    r"|(?:no|without(?: any)?|absence of) (?:noticeable |visible |discernible |apparent )?camera (?:movement|"
+    r"motion)s?\b)"
 )
 _REST_DENIED = re.compile(r"\b(?:not|never|isn't)\s+(?:\w+\s+){0,2}(?:static|still|stationary|fixed|steady|stable)$")
 _STEADY_THING = re.compile(r"\b(?:image|picture|graphic|text|screen|photo)\b")
 _SHAKE = re.compile(
-    r"\b(?:(?:camera|footage|frame|framing|view|shot|picture|image|video)(?:work| movement)?(?:\s+[\w'-]{1,20}){0,3}?\s+"
-    r"(?:shak(?:es|ing|y)|wobbl(?:es|ing|y)|jerks|jerking|jerky|trembl(?:es|ing)|jolts|jitters|jittery|jittering|"
-    r"vibrat(?:es|ing)|bobs|bounces|unsteady|unstable|jostles|hand-?held|shook)\b"
+    r"\b(?:(?:camera|footage|frame|framing|view|shot|picture|image|video)(?:work|"
+    r" movement)?(?:\s+[\w'-]{1,20}){0,3}?\s+(?:shak(?:es|ing|y)|wobbl(?:es|ing|y)|jerks|jerking|jerky|trembl(?:es|"
+    r"ing)|jolts|jitters|jittery|jittering|vibrat(?:es|ing)|bobs|bounces|unsteady|unstable|jostles|hand-?held|shook)\b"
     r"|(?:shaky|shaking|wobbly|jerky|jittery|unsteady|unstable|hand-?held(?:,? (?:shaky|unsteady))?),?[- ]"
     r"(?:(?:and|hand-?held|shaky|moving|mobile|phone|style|first-person)\s+){0,2}"
     r"(?:cam(?:era)?(?:work)?|camera movements?|footage|shots?|video|style|feel|movements?|motion|recording|frame|"
@@ -107,40 +127,46 @@ _SHAKE = re.compile(
     r"|camera shake|shaky[- ]cam|(?:filmed|shot|recorded|captured) hand-?held)"
 )
 _SIZE = (
-    r"wider?|long|medium|establishing|overhead|aerial|tracking|tight|master|dolly|crane|drone|panoramic|reaction|cowboy|"
-    r"reverse|point-of-view|pov|over-the-shoulder|macro|top-down|bird's[- ]eye|high-angle|low-angle|eye-level|frontal|"
-    r"waist-up|full-body|head-on|mid|medium-wide|medium-close|close|closer|wide-angle|zoomed-in|zoomed-out|first-person|"
-    r"extreme|follow|detailed close"
+    r"wider?|long|medium|establishing|overhead|aerial|tracking|tight|master|dolly|crane|drone|panoramic|reaction|"
+    r"cowboy|reverse|point-of-view|pov|over-the-shoulder|macro|top-down|bird's[- ]eye|high-angle|low-angle|eye-level|"
+    r"frontal|waist-up|full-body|head-on|mid|medium-wide|medium-close|close|closer|wide-angle|zoomed-in|zoomed-out|"
+    r"first-person|extreme|follow|detailed close"
 )
 _NAMED = re.compile(
     r"\b(?:(?:(?:extreme|tight|medium|detailed|another|magnified) )?close[- ]?ups?(?: (?:shots?|views?|angle))?"
     rf"|(?:{_SIZE})[- ](?:close[- ]?up )?(?:angled? )?(?:shots?|views?|angles?|perspectives?)"
-    r"|(?:aerial|drone) footage|full shots?|two-shots?|(?:side|rear|front|top|back|bottom|down|overhead) (?:view|angle)s?(?! mirror)"
+    r"|(?:aerial|drone) footage|full shots?|two-shots?|(?:side|rear|front|top|back|bottom|down|overhead) (?:view|"
+    r"angle)s?(?! mirror)"
     r"|(?:low|high|wide|dutch|canted|oblique|overhead|side|top|bird's-eye)[- ]angle|(?:eye|ground|waist)[- ]level"
-    r"|top-down|bird's[- ]eye|(?:seen|viewed|shown|filmed|captured|shot|view|looking|looks)(?: \w+){0,3} from (?:directly )?"
-    r"(?:above|overhead|below|behind)|^(?:\W*)from (?:above|overhead|below)"
+    r"|top-down|bird's[- ]eye|(?:seen|viewed|shown|filmed|captured|shot|view|looking|"
+    r"looks)(?: \w+){0,3} from (?:directly )?(?:above|overhead|below|behind)|^(?:\W*)from (?:above|overhead|below)"
     r"|from (?:an?|the same) (?:[\w-]+ ){1,3}(?:view|angle|perspective|viewpoint|vantage point)"
     r"|from (?:different|various|multiple|several|varied|alternate) (?:\w+ )?(?:angles|perspectives|viewpoints)"
-    r"|first-person(?! shooter| narrat)|point[- ]of[- ]view|over-the-shoulder|shallow depth of field|out of focus|rack focus"
-    r"|(?:dynamic|multiple|various|different|varied|smooth|alternating) camera (?:angles|movements?|work)|camera angles?)\b"
+    r"|first-person(?! shooter| narrat)|point[- ]of[- ]view|over-the-shoulder|shallow depth of field|out of focus|"
+    r"rack focus"
+    r"|(?:dynamic|multiple|various|different|varied|smooth|alternating) camera (?:angles|movements?|work)|"
+    r"camera angles?)\b"
 )
 _FOCUS = re.compile(
-    rf"\b(?:{_FILM}|it)(?: (?:{_ADVERB}|part|segment|briefly|often|remains|remaining|stays|is|keeps|continues|to|in|of|the|this|"
+    rf"\b(?:{_FILM}|it)(?: (?:{_ADVERB}|part|segment|briefly|often|remains|remaining|stays|is|keeps|continues|to|in|of|"
+    rf"the|this|"
     r"begins|by|starts|ends|with|maintains|returns|and)){0,4} (?:focus(?:es|ed|ing)?"
-    rf"(?: {_ADVERB})? (?:on|in)|cent(?:ers|red|ered|ering|ring) on|trained on|fixed on|lingers on|steadied on|concentrates on)\b"
+    rf"(?: {_ADVERB})? (?:on|in)|cent(?:ers|red|ered|ering|ring) on|trained on|fixed on|lingers on|steadied on|"
+    rf"concentrates on)\b"
     r"|\bfocus (?:\w+ly |again |still |then |also |now )?(?:remains|stays|returns|is|continues|lies|lingers|rests)"
     r"(?: \w+ly| back| once more| again| still)?(?: on| to)\b"
-    r"|\bcamera (?:\w+ )?(?:brings (?:the |its )?focus|shifts (?:its |the )?focus|adjusts|follows|tracks|trails|circles|orbits|"
-    r"revolves|spins|flips|moves|travels|glides|sweeps|turns|rotates|swings|shifts angles?|shifting angles?|explores|exits)\b"
+    r"|\bcamera (?:\w+ )?(?:brings (?:the |its )?focus|shifts (?:its |the )?focus|adjusts|follows|tracks|trails|"
+    r"circles|orbits|revolves|spins|flips|moves|travels|glides|sweeps|turns|rotates|swings|shifts angles?|"
+    r"shifting angles?|explores|exits)\b"
     rf"|\b(?:focusing|zeroing in)(?: {_ADVERB})? on\b"
 )
 _PLAYED = re.compile(
-    r"\b(?:tak(?:es?|ing)|took|mak(?:es?|ing)|attempt(?:s|ing)?|shoots?|hits?|fires?|sinks?|misses|blocks?|pours?|drinks?)"
-    r"\s+(?:\w+\s+){0,2}$"
+    r"\b(?:tak(?:es?|ing)|took|mak(?:es?|ing)|attempt(?:s|ing)?|shoots?|hits?|fires?|sinks?|misses|blocks?|pours?|"
+    r"drinks?)\s+(?:\w+\s+){0,2}$"
 )
 _PERSON = re.compile(
-    r"\b(?:he|she|they|(?:wo)?m[ae]n|boy|girl|person|people|individual|narrator|speaker|voice|child|artist|chef|audio|player|"
-    r"text|narration|hands?|who|demonstrates|explains|discusses|practices|works?|talks)\b"
+    r"\b(?:he|she|they|(?:wo)?m[ae]n|boy|girl|person|people|individual|narrator|speaker|voice|child|artist|chef|audio|"
+    r"player|text|narration|hands?|who|demonstrates|explains|discusses|practices|works?|talks)\b"
 )
 
 
@@ -167,14 +193,19 @@ def _pans(plain: str) -> Iterator[Hit]:
         start, end = match.span()
         goes = _PAN_GOES.match(plain, end) is not None
         if match.group() == "pan":
-            infinitive = re.search(r"\b(?:to|and|camera|then) $", before(plain, start, 10)) and _camera_moves(plain, start)
+            infinitive = re.search(r"\b(?:to|and|camera|then) $", before(plain, start, 10)) and _camera_moves(
+                plain, start
+            )
             is_move = (goes and _PAN_AS_MOVE.search(before(plain, start, 24))) or (goes and infinitive)
         elif match.group() == "pans":
             next_to = re.search(rf"\b{_CAMERA}(?: {_ADVERB}| never)* $", before(plain, start, 40))
             is_move = next_to or (goes and _film_moves(plain, start) and not _KITCHEN.search(before(plain, start, 24)))
         else:
-            is_move = goes or _camera_moves(plain, start)
-        if is_move:
+            is_move = goes or _camera_moves(plain, start) or before(plain, start, 3) == "no "
+        depth = _PAN_DEPTH.match(plain, end)  # "pans out" is what many write for a zoom
+        if depth and _camera_moves(plain, start):
+            yield _hit(plain, start, depth.end(), "zoom_in" if depth["way"] == "in" else "zoom_out")
+        elif is_move and not depth:
             yield _hit(plain, start, end, _direction(plain, start, end, "pan"))
 
 
@@ -204,7 +235,7 @@ def _zooms(plain: str) -> Iterator[Hit]:
         elif goes:
             wider = goes["way"] in ("out", "back", "away", "from")
             yield _hit(plain, start, goes.end(), "zoom_out" if wider else "zoom_in")
-        elif _film_moves(plain, start):
+        elif _film_moves(plain, start) or before(plain, start, 3) == "no ":
             yield _hit(plain, start, end, "zoom")
 
 

@@ -9,32 +9,37 @@ from asid_hf.verify.spotting.plain import Hit, before, behind, is_negated
 
 _ADVERB = r"(?:[a-z]{2,20}ly|then|again|also|next|now|soon|back|once more|away|over|forward)"
 _FILM = (
-    r"(?:scene|video|clip|shot|camera|footage|frame|view|visual|screen|sequence|narrative|focus|perspective|segment|film|"
-    r"action|setting|attention|image|story|presentation|episode|montage|spotlight|emphasis|animation|display|picture|"
-    r"recording|storyline|location|content|tutorial|demonstration|imagery|angle|environment|commercial|trailer|"
+    r"(?:scene|video|clip|shot|camera|footage|frame|view|visual|screen|sequence|narrative|focus|perspective|segment|"
+    r"film|action|setting|attention|image|story|presentation|episode|montage|spotlight|emphasis|animation|display|"
+    r"picture|recording|storyline|location|content|tutorial|demonstration|imagery|angle|environment|commercial|trailer|"
     r"advertisement|feed|stream|visual focus)s?(?:'s)?"
 )
 _WITHIN = (  # what may stand between the subject and the verb
-    rf"(?:\s+(?:{_ADVERB}|begins to|starts to|continues to|continues|progresses|as it|will|has|is|are|proceeds to|to|and|"
+    rf"(?:\s+(?:{_ADVERB}|begins to|starts to|continues to|continues|progresses|as it|will|has|is|are|proceeds to|to|"
+    rf"and|"
     r"view|focus|scene|screen|angle|transition)){0,4}"
 )
 _THERE = rf"(?:\s+(?:{_ADVERB}|scenes?|views?|focus|angles?|shots?|perspectives?|settings?|gears)){{0,3}}"
 _CHANGE = re.compile(
     rf"\b(?:(?:the|this|each) )?(?P<subject>{_FILM}|it|which){_WITHIN}\s+(?:"
-    r"(?:transition(?:s|ed|ing)?|cuts?|cutting|shift(?:s|ed|ing)?|switch(?:es|ed|ing)?|chang(?:es|ed|ing)|fad(?:es?|ed|ing)|"
-    r"dissolv(?:es|ed|ing)|jump(?:s|ed|ing)|flash(?:es|ed)|alternat(?:es|ed|ing)|reverts?|snaps|wipes|intercuts|segues)"
+    r"(?:transition(?:s|ed|ing)?|cuts?|cutting|shift(?:s|ed|ing)?|switch(?:es|ed|ing)?|chang(?:es|ed|ing)|fad(?:es?|ed|"
+    r"ing)|dissolv(?:es|ed|ing)|jump(?:s|ed|ing)|flash(?:es|ed)|alternat(?:es|ed|ing)|reverts?|snaps|wipes|intercuts|"
+    r"segues)"
     rf"{_THERE}\s+(?:to|into|between|from|in|out|back|onto|through|among|towards?|with)\b"
-    r"|(?:transition(?:s|ed)?|changes|shifts|switches|fades|cuts|dissolves)(?=[,.;]|\s+(?:as|and|again|once|while|smoothly|"
-    r"seamlessly|where|when|abruptly|quickly|several|multiple|sharply)\b)"
-    r"|(?P<goes>mov(?:es|ed|ing)|return(?:s|ed|ing)|goes|went|comes|progress(?:es|ing)|proceeds|advances|leaps|pivots|turns)"
-    rf"{_THERE}\s+(?:on to|onto|to|into)\b(?!\s+(?:\w+ly )?(?:show|display|reveal|feature|highlight|be|the beat|explain|"
+    r"|(?:transition(?:s|ed)?|changes|shifts|switches|fades|cuts|dissolves)(?=[,.;]|\s+(?:as|and|again|once|while|"
+    r"smoothly|seamlessly|where|when|abruptly|quickly|several|multiple|sharply)\b)"
+    r"|(?P<goes>mov(?:es|ed|ing)|return(?:s|ed|ing)|goes|went|comes|progress(?:es|ing)|proceeds|advances|leaps|pivots|"
+    r"turns)"
+    rf"{_THERE}\s+(?:on to|onto|to|into)\b(?!\s+(?:\w+ly )?(?:show|display|reveal|feature|highlight|be|the beat|"
+    rf"explain|"
     r"demonstrate|detail|include|life|focus|present|discuss|describe|explore|illustrate|have|\w+ (?:how|that)))"
     r"|back to\b)"
 )
 _WEAK_SUBJECT = re.compile(r"it|which|displays?|action|screens?|content|environments?")
 _THING_BEFORE = re.compile(
-    r"\b(?:text|audio|music|sound|voice|tone|subtitle|caption|title|he|she|they|score|emoji|colou?r|lighting|who|with|on|in|of|"
-    r"across|from|behind|into|facing|towards?|at|to|logo|timer|fish|car|man|woman|water|sky)(?: the| in the| on the| a| of the)? $"
+    r"\b(?:text|audio|music|sound|voice|tone|subtitle|caption|title|he|she|they|score|emoji|colou?r|lighting|who|with|"
+    r"on|in|of|across|from|behind|into|facing|towards?|at|to|logo|timer|fish|car|man|woman|water|sky)(?: the| in the|"
+    r" on the| a| of the)? $"
 )
 _OPENING = re.compile(
     r"\W{0,3}(?:(?:next|then|finally|subsequently|suddenly|later|afterwards?|after that),? )?(?:\w+ly )?"
@@ -42,42 +47,51 @@ _OPENING = re.compile(
     r"(?: \w+ly| back| again| over| away| scenes?| focus)?(?: (?:to|into|from|between)))\b"
 )
 _JOINED = re.compile(  # "..., then cuts to", "before transitioning to": the subject stands further ahead
-    r"\b(?:before|then|and|after|by|while|with)\s+(?:\w+ly |then |quickly )?(?P<cut>(?:transitioning|transitions|cutting|cuts?|"
-    r"switch(?:es|ing)|shifts|dissolv(?:es|ing)|fad(?:es|ing)|intercut|interspersed)(?: \w+ly| back| again| over| away){0,2}"
-    r" (?:to|into|between|from|with))\b"
+    r"\b(?:before|then|and|after|by|while|with)\s+(?:\w+ly |then |quickly )?(?P<cut>(?:transitioning|transitions|"
+    r"cutting|cuts?|switch(?:es|ing)|shifts|dissolv(?:es|ing)|fad(?:es|ing)|intercut|interspersed)(?: \w+ly| back|"
+    r" again| over| away){0,2} (?:to|into|between|from|with))\b"
     r"|\b(?:seamless|smooth|quick|abrupt|rapid|fluid|dynamic)(?:ly)? (?P<style>transition(?:s|ing|ed)?|cuts?|cutting|"
     r"switch(?:es|ing)|shift(?:s|ing)?)(?= (?:to|into|between|through|from|of|back|across|with|in)\b|[,.])"
 )
-_FILM_WORD = re.compile(r"\b(?:scene|video|camera|shot|clip|footage|frame|sequence|view|film|narrative|visuals?|screen|it)s?\b")
+_FILM_WORD = re.compile(
+    r"\b(?:scene|video|camera|shot|clip|footage|frame|sequence|view|film|narrative|visuals?|screen|it)s?\b"
+)
 _CUTTER = re.compile(
     r"\b(?:he|she|(?:wo)?man|knife|hands?|person|chef|scissors|blade|saw|barber|tool|individual|they)\b[^.;]{0,40}$"
 )
 _NOUN = re.compile(
-    r"\b(?:jump|hard|smash|match|quick|fast|rapid|sudden|abrupt|sharp|direct|straight|clean|scene|film|video) cuts?\b(?! (?:of|on|through))"
+    r"\b(?:jump|hard|smash|match|quick|fast|rapid|sudden|abrupt|sharp|direct|straight|clean|scene|film|"
+    r"video) cuts?\b(?! (?:of|on|through))"
     r"|\bcuts? (?:to|back to|away (?:to|from)|between) (?:an?|the|black|another|white|him|her|show|different)\b"
     r"|\bcutaways?|\bcross-?fades?\b|\bfad(?:e|es|ing)[- ](?:to|into|from|out to) (?:black|white)\b|\bfade-(?:in|out)\b"
-    r"|\b(?:scene|shot|frame|visual|screen|another|an?|the|this|swift|sudden|final|video|with|each) (?:(?:quick|smooth|seamless|"
-    r"swift|visual|brief|sudden|scene) )?(?:transition|switch|shift|change)s?(?= (?:back )?(?:to|into|from|between)\b"
-    r"| occurs| happens| effect)|\bscene (?:transition|change)s?\b|\btransition effects?\b|\bchange of scene\b|\bwipe transition\b"
+    r"|\b(?:scene|shot|frame|visual|screen|another|an?|the|this|swift|sudden|final|video|with|each) (?:(?:quick|smooth|"
+    r"seamless|swift|visual|brief|sudden|scene) )?(?:transition|switch|shift|change)s?(?= (?:back )?(?:to|into|from|"
+    r"between)\b"
+    r"| occurs| happens| effect)|\bscene (?:transition|change)s?\b|\btransition effects?\b|\bchange of scene\b|"
+    r"\bwipe transition\b"
 )
 _NEXT = re.compile(
-    r"\b(?:(?:in|during|with|into|through) )?(?:the |an? )?(?:very )?(?:next|following|subsequent|ensuing|succeeding|new|another|different) "
-    r"(?:(?!video|paper|hair|movie|paint|screw|gun)\w+ )?(?P<unit>scenes?|shots?|frames?|clips?|segments?|sequences?)\b"
+    r"\b(?:(?:in|during|with|into|through) )?(?:the |an? )?(?:very )?(?:next|following|subsequent|ensuing|succeeding|"
+    r"new|another|different) (?:(?!video|paper|hair|movie|paint|screw|gun)\w+ )?(?P<unit>scenes?|shots?|frames?|clips?|"
+    r"segments?|sequences?)\b"
 )
 _MERE_PART = re.compile(r"\b(?:new|another|different) (?:\w+ )?(?:frames?|sequences?|segments?|clips?)$")
 _SINGLE_TAKE = re.compile(
-    r"\b(?:single|one|unbroken|continuous|uninterrupted|unedited)(?:,? (?:and )?(?:continuous|unbroken|uninterrupted|single|long|"
-    r"extended|unedited|static|fixed|steady|stationary|handheld|fluid|seamless)){0,3} (?P<unit>(?:camera )?shot|take)\b"
-    r"(?! (?:of (?:espresso|whiskey|vodka|tequila|liquor)|glass|at|on goal))|\blong take\b"
+    r"\b(?:single|one|unbroken|continuous|uninterrupted|unedited)(?:,? (?:and )?(?:continuous|unbroken|uninterrupted|"
+    r"single|long|extended|unedited|static|fixed|steady|stationary|handheld|fluid|"
+    r"seamless)){0,3} (?P<unit>(?:camera )?shot|take)\b(?! (?:of (?:espresso|whiskey|vodka|tequila|liquor)|glass|at|"
+    r"on goal))|\blong take\b"
 )
 _COUNTED = re.compile(r"(?:single|one)(?: (?:static|fixed|steady|stationary))? (?:camera )?(?:shot|take)")
 _AS_WHOLE = re.compile(
-    r"\b(?:in|as|with|of|is|entirely|all) (?:an? |the )?$|\b(?:filmed|recorded|captured|shot|unfolds|presented|consists)\b[\w ]{0,24}$"
+    r"\b(?:in|as|of|is) (?:a|the) $|\b(?:as|of|is|entirely|all) $|\b(?:filmed|recorded|captured|shot|unfolds|presented|"
+    r"consists)\b[\w ]{0,24}$"
 )
 _NEVER = re.compile(
-    r"\b(?:no|without(?: (?:any|a single|an?))?|zero|not a single|never|free of|lacks(?: any)?) (?:(?:visible|discernible|noticeable|"
-    r"apparent|hard|single|scene|shot|camera|further|other) )?(?:cuts?|scene changes?|shot changes?|edits|transitions?|"
-    r"changes? of (?:shot|scene))\b(?! (?:on|in (?:the |his |her )?(?:skin|fabric|paper|price)|corners?|of meat|the|his|her|through|it))"
+    r"\b(?:no|without(?: (?:any|a single|an?))?|zero|not a single|never|free of|lacks(?: any)?) (?:(?:visible|"
+    r"discernible|noticeable|apparent|hard|single|scene|shot|camera|further|other) )?(?:cuts?|scene changes?|"
+    r"shot changes?|edits|transitions?|changes? of (?:shot|scene))\b(?! (?:on|in (?:the |his |her )?(?:skin|fabric|"
+    r"paper|price)|corners?|of meat|the|his|her|through|it))"
 )
 
 
@@ -100,6 +114,8 @@ def spot_cuts(plain: str) -> Iterator[Hit]:
         if not _COUNTED.fullmatch(match.group()) or _AS_WHOLE.search(before(plain, match.start(), 44)):
             yield Hit(*match.span(), "cut", "single_take", is_negated(plain, *match.span()))
     for match in _CHANGE.finditer(plain):
+        if match["subject"] == "focus" and "return" in match.group():  # the camera's claim
+            continue
         weak = _WEAK_SUBJECT.fullmatch(match["subject"]) and (match["goes"] or "chang" in match.group())
         if not weak and not _THING_BEFORE.search(before(plain, match.start(), 24)):
             yield _cut(plain, *match.span())

@@ -8,18 +8,19 @@ from collections.abc import Iterator
 from asid_hf.verify.spotting.plain import Hit, before, behind, is_negated
 
 _PLACE = (
-    r"(?:rooms?|scenes?|settings?|environments?|spaces?|interiors?|areas?|stage|kitchen|(?:bed|bath|class|living )room|studio|"
-    r"hall(?:way)?|corridor|street|alley(?:way)?|caves?|tunnel|forest|woods|club|bar|restaurant|theat(?:er|re)|garage|office|"
-    r"warehouse|basement|surroundings|(?:indoor|outdoor) (?:setting|environment|space)|night|frame|picture|footage|shot|venue|"
-    r"church|store|shop|cafe|gym|lab(?:oratory)?|atmosphere|ambiance|ambience|dungeon|cellar|attic|cabin)"
+    r"(?:rooms?|scenes?|settings?|environments?|spaces?|interiors?|areas?|stage|kitchen|(?:bed|bath|class|living )room|"
+    r"studio|hall(?:way)?|corridor|street|alley(?:way)?|caves?|tunnel|forest|woods|club|bar|restaurant|theat(?:er|re)|"
+    r"garage|office|warehouse|basement|surroundings|(?:indoor|outdoor) (?:setting|environment|space)|night|frame|"
+    r"picture|footage|shot|venue|church|store|shop|cafe|gym|lab(?:oratory)?|atmosphere|ambiance|ambience|dungeon|"
+    r"cellar|attic|cabin)"
 )
 _LIT = re.compile(
-    r"\b(?P<how>dimly|poorly|faintly|barely|softly|low|well|brightly|brilliantly|evenly|naturally|harshly|sun|moon|candle|darkly)"
-    r"[- ]?lit\b"
+    r"\b(?P<how>dimly|poorly|faintly|barely|softly|low|well|brightly|brilliantly|evenly|naturally|harshly|sun|moon|"
+    r"candle|darkly)[- ]?lit\b"
 )
 _LIT_THING = re.compile(
-    r"(?: up)?(?: \w+)? (?:signs?|billboards?|faces?|figures?|keyboard|candles?|trees?|buttons?|display|cigarette|lamps?|lanterns?|"
-    r"logo|letters|eyes|windows?|sky|screen|monitor|background|dashboard|object|portion)\b"
+    r"(?: up)?(?: \w+)? (?:signs?|billboards?|faces?|figures?|keyboard|candles?|trees?|buttons?|display|cigarette|"
+    r"lamps?|lanterns?|logo|letters|eyes|windows?|sky|screen|monitor|background|dashboard|object|portion)\b"
 )
 _LIT_LEVELS = {
     "well": "normal", "evenly": "normal", "naturally": "normal", "brightly": "bright", "brilliantly": "bright",
@@ -27,29 +28,39 @@ _LIT_LEVELS = {
 }  # fmt: skip
 _BETWEEN = r",? (?:(?!blue|green|red|brown|gr[ae]y|yellow|pink|orange|purple|white)[a-z-]+,? ){0,2}?"
 _LIGHT = re.compile(
-    rf"\b(?P<bright>bright(?:er)?{_BETWEEN}(?:(?:day|sun) ?light|sunshine|sun|lighting|lights?(?! (?:blue|green|brown|bulb|switch|"
-    r"pink|gr[ae]y|colou?r|fixture|shirt|on his|on her|on its|in (?:his|her)|from (?:an?|the|his|her) (?:phone|flashlight|torch|lamp)))"
+    rf"\b(?P<bright>bright(?:er)?{_BETWEEN}(?:(?:day|sun) ?light|sunshine|sun|lighting|lights?(?! (?:blue|green|brown|"
+    rf"bulb|switch|"
+    r"pink|gr[ae]y|colou?r|fixture|shirt|on his|on her|on its|in (?:his|her)|from (?:an?|the|his|her) (?:phone|"
+    r"flashlight|torch|lamp)))"
     rf"|daytime|illumination|{_PLACE}|(?:and )?(?:airy|sunny|well-lit))"
     r"|(?:in|under) (?:full|broad|direct|strong) (?:day|sun)light)\b"
-    rf"|\b(?P<dim>(?:dim|low|subdued|faint|gloomy|low-key|weak){_BETWEEN}(?:lighting|light(?! (?:blue|bulb|green))|illumination|"
-    rf"(?<!low ){_PLACE})|low-light|dimness)\b"
-    rf"|\b(?P<dark>(?:(?:very |completely |mostly )?dark|darkened|pitch[- ]black|pitch[- ]dark|unlit){_BETWEEN}{_PLACE}(?![\w'-])"
-    r"|in (?:the dark(?! \w)|(?:(?:near|almost|complete|total|semi-?|the) ?)*darkness)|(?:complete|total|near|surrounding) darkness)\b"
+    rf"|\b(?P<dim>(?:dim|low|subdued|faint|gloomy|low-key|weak){_BETWEEN}(?:lighting|light(?! (?:blue|bulb|green))|"
+    rf"illumination|(?<!low ){_PLACE})|low-light|dimness)\b"
+    rf"|\b(?P<dark>(?:(?:very |completely |mostly )?dark|darkened|pitch[- ]black|pitch[- ]dark|"
+    rf"unlit){_BETWEEN}{_PLACE}(?![\w'-])"
+    r"|in (?:the dark(?! \w)|(?:(?:near|almost|complete|total|semi-?|the) ?)*darkness)|(?:complete|total|near|"
+    r"surrounding) darkness)\b"
 )
-_NO_PLACE = re.compile(r"(?:bright|dark|dim|low),? (?:\w+,? )?(?:shop|bar|store|low) \w|chocolate|humou?r|comedy|side of")
+_NO_PLACE = re.compile(
+    r"(?:bright|dark|dim|low),? (?:\w+,? )?(?:shop|bar|store|low) \w|chocolate|humou?r|comedy|side of"
+)
 _IS = re.compile(
-    rf"\b(?:(?P<screen>screen|frame|picture|video)|{_PLACE}|lighting|everything)(?: outside| inside)? (?:is|are|remains?|appears?|"
+    rf"\b(?:(?P<screen>screen|frame|picture|video)|{_PLACE}|lighting|everything)(?: outside| inside)? (?:is|are|"
+    rf"remains?|appears?|"
     r"becomes?|gets?|grows?|looks?|seems?|turns?|goes|stays?|fades? (?:in)?to|was|cuts? to|went)"
-    r"(?: (?:very|quite|rather|completely|mostly|fairly|extremely|totally|entirely|suddenly|to|relatively|increasingly|slightly|not|(?:warm|soft|natural|clear|sunny|cool|mostly)(?:,| and|, and)))*"
+    r"(?: (?:very|quite|rather|completely|mostly|fairly|extremely|totally|entirely|suddenly|to|relatively|increasingly|"
+    r"slightly|not|(?:warm|soft|natural|clear|sunny|cool|mostly)(?:,| and|, and)))*"
     r" (?P<level>pitch[- ]black|dark(?:er)?|black|dim(?:mer)?|bright(?:er)?|gloomy|low|white|subdued)"
     r"(?![\w-])(?! (?:and white|with|t-shirt|or|blue|green|gr[ae]y|brown|red|colou?r|background|hair|shirt))"
 )
 _LEVELS = {
     "pitch black": "dark", "pitch-black": "dark", "dark": "dark", "darker": "dark", "black": "dark", "dim": "dim",
-    "dimmer": "dim", "low": "dim", "gloomy": "dim", "subdued": "dim", "bright": "bright", "brighter": "bright", "white": "bright",
+    "dimmer": "dim", "low": "dim", "gloomy": "dim", "subdued": "dim", "bright": "bright", "brighter": "bright",
+    "white": "bright",
 }  # fmt: skip
 _TO_BLACK = re.compile(
-    r"\b(?:fad(?:es?|ing)|cuts?|cutting) (?:\w+ )?to (?:an? )?(?:complete |full |total )?black\b(?! (?:and|background|screen with|text|scree with))"
+    r"\b(?:fad(?:es?|ing)|cuts?|cutting) (?:\w+ )?to (?:an? )?(?:complete |full |total )?black\b(?! (?:and|background|"
+    r"screen with|text|scree with))"
 )
 _DEVICE = re.compile(r"\b(?:phone|computer|tv|laptop|monitor|tablet|television|his|her)(?:'s)? $")
 

@@ -19,7 +19,8 @@ _NOT_BEFORE = re.compile(
 _TURN = re.compile(r"\b(?:but|as|while|and|when|only|then|with|just|instead)\b")
 _NOT_BEHIND = re.compile(
     r"[\w\s'-]{0,20}?\b(?:(?:is|are|was|were|can|could)(?:n't| not|not)\s+(?:be\s+)?(?:heard|audible|present|playing|"
-    r"played|visible|shown|seen|used|included|added|any)|(?:is|are) (?:absent|missing)|never (?:heard|appears?|plays?))\b"
+    r"played|visible|shown|seen|used|included|added|any)|(?:is|are) (?:absent|missing)|never (?:heard|appears?|"
+    r"plays?))\b"
 )
 
 
@@ -49,11 +50,21 @@ def plain_text(text: str, quotations: list[Quotation]) -> str:
     lowered = text.lower()
     if len(lowered) != len(text):  # a few letters grow when lowered
         lowered = "".join(char.lower() if len(char.lower()) == 1 else char for char in text)
+    return blank_quotations(lowered, quotations).translate(_STRAIGHT)
+
+
+def blank_quotations(text: str, quotations: list[Quotation]) -> str:
+    """Put `BLANK` for every character of the quotations, marks and all.
+
+    Example:
+        >>> blank_quotations('He SAYS, "No."', [Quotation(10, 13, 9, 14, "double")])
+        'He SAYS, ¤¤¤¤¤'
+    """
     pieces, end = [], 0
     for quotation in quotations:
-        pieces += [lowered[end : quotation.outer_start], BLANK * (quotation.outer_end - quotation.outer_start)]
+        pieces += [text[end : quotation.outer_start], BLANK * (quotation.outer_end - quotation.outer_start)]
         end = quotation.outer_end
-    return "".join([*pieces, lowered[end:]]).translate(_STRAIGHT)
+    return "".join([*pieces, text[end:]])
 
 
 def before(plain: str, at: int, size: int = 110) -> str:

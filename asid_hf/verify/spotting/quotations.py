@@ -11,8 +11,8 @@ from typing import NamedTuple
 _MARK = re.compile(r"\"{1,3}|''+|[‘’]{2}|[“”„«»]|['‘’]|\n")
 _INTRODUCED = re.compile(
     r"\b(?:says?|said|saying|asks?|asking|adds?|adding|states?|stating|reads?|reading|replie[sd]|replying|responds?|"
-    r"responding|continues?|shows?|displays?|explains?|explaining|answers?|shouts?|yells?|exclaims?|titled|labell?ed|texts?|words?|"
-    r"with|by)[,:]?[ `]*$"
+    r"responding|continues?|shows?|displays?|explains?|explaining|answers?|shouts?|yells?|exclaims?|titled|labell?ed|"
+    r"texts?|words?|with|by)[,:]?[ `]*$"
 )
 _COLON = re.compile(r"(?<=[a-z]):[ \t]+(?=[A-Z])")
 _SENTENCE_START = re.compile(r"(?<=[.!?])[ \t]+(?=\S)")
@@ -87,7 +87,12 @@ def _read_mark(text: str, match: re.Match) -> _Mark:
     after = text[right] if right < len(text) else " "
     introduced = _INTRODUCED.search(text, max(0, start - 20), start) is not None
     if double:
-        opens = after not in " \t\n,.;:!?)" or introduced or text.startswith("..", right) or text[max(0, left - 3) : left].rstrip()[-1:] in (",", ":")
+        opens = (
+            after not in " \t\n,.;:!?)"
+            or introduced
+            or text.startswith("..", right)
+            or text[max(0, left - 3) : left].rstrip()[-1:] in (",", ":")
+        )
         closes = not before.isspace() or after.isspace()
         return _Mark(start, end, True, opens, closes, introduced)
     within_word = before.isalnum() and after.isalnum()
@@ -152,7 +157,7 @@ def _pair_singles(text: str, taken: list[Quotation], singles: list[_Mark]) -> li
     found: list[Quotation] = []
     opened: _Mark | None = None
     borders = [quotation.outer_start for quotation in taken]
-    for mark in singles:
+    for i, mark in enumerate(singles):
         at = bisect_left(borders, mark.start + 1) - 1
         if at >= 0 and mark.start < taken[at].outer_end:
             continue
@@ -160,10 +165,17 @@ def _pair_singles(text: str, taken: list[Quotation], singles: list[_Mark]) -> li
             opened = None  # a single-quoted passage does not reach over a double-quoted one
         if opened is None:
             opened = mark if mark.opens else None
-        elif mark.closes:
+        elif mark.closes and not _is_possessive(text, mark, singles[i + 1] if i + 1 < len(singles) else None):
             _append(found, text, opened, mark.start, mark.end)
             opened = None
     return found
+
+
+def _is_possessive(text: str, mark: _Mark, following: _Mark | None) -> bool:
+    """Whether a single mark inside a quotation is a plural's apostrophe ("the rats' cage"): a closing one follows."""
+    if following is None or following.opens or text[following.start - 1] not in ".,!?":
+        return False
+    return text[mark.start - 1] == "s" and text[mark.end : mark.end + 2].strip().islower()
 
 
 def _append(found: list[Quotation], text: str, opened: _Mark, end: int, outer_end: int) -> None:

@@ -4,91 +4,118 @@ from __future__ import annotations
 
 import re
 
-from asid_hf.verify.spotting.quotations import Quotation
-from asid_hf.verify.spotting.speech import REPORTING, speaker_before
 from asid_hf.verify.spotting.plain import BLANK, Hit, is_negated
+from asid_hf.verify.spotting.quotations import Quotation
+from asid_hf.verify.spotting.speech import REPORTING, is_speaker, speaker_before
 
 _WRITING = (  # what carries words, and so may "say" or "state" them
     r"(?:(?:sub)?texts?|captions?|subtitles?|overlays?|titles?|signs?|labels?|banners?|headings?|headers?|headlines?|"
-    r"posters?|messages?|notifications?|graphics?|screens?|slides?|charts?|cards?|placards?|billboards?|plaques?|logos?|"
-    r"stickers?|bubbles?|lettering|letters|tags?|displays?|pop-?ups?|prompt|note|comments? section|article|button|shirt|"
-    r"hashtags?|watermarks?|inscriptions?|badges?|words?|ticker|chyron|taglines?|slogans?|mottos?)"
+    r"posters?|messages?|notifications?|graphics?|screens?|slides?|charts?|cards?|placards?|billboards?|plaques?|"
+    r"logos?|stickers?|bubbles?|lettering|letters|tags?|displays?|pop-?ups?|prompt|note|comments? section|article|"
+    r"button|shirt|hashtags?|watermarks?|inscriptions?|badges?|words?|ticker|chyron|taglines?|slogans?|mottos?)"
 )
 _TEXT = (
-    rf"(?:{_WRITING}|subtitled|titled|entitled|labell?ed|labell?ing|signage|written|displayed|displaying|overlaid|on-?screen|"
-    r"buttons|tagged|inscribed|printed|marked|engraved|stamped|usernames?|handles?|icons?|options?|folders?|numbers?|credits?|"
-    r"menu|tabs?|spelling|spells|bearing|emblazoned|branding|timestamp|typed|types|typing|scoreboard|license plates?|emoji|font|"
-    r"writes|writing|boxe?s?|branded|translated|indicating|indicated by|displays|marks|denotes|search)"
+    rf"(?:{_WRITING}|subtitled|titled|entitled|labell?ed|labell?ing|signage|written|displayed|displaying|overlaid|"
+    rf"on-?screen|"
+    r"buttons|tagged|inscribed|printed|marked|engraved|stamped|usernames?|handles?|icons?|options?|folders?|numbers?|"
+    r"credits?|menu|tabs?|spelling|spells|bearing|emblazoned|branding|timestamp|typed|types|typing|scoreboard|"
+    r"license plates?|emoji|font|writes|writing|boxe?s?|branded|translated|indicating|indicated by|displays|marks|"
+    r"denotes|search)"
 )
 _VOICE = (
-    r"(?:audio|voice-?\s?overs?|voices?|narrations?|narrators?|dialogues?|conversations?|commentary|commentators?|speech|"
-    r"speakers?|lyrics|discussions?|exchanges?|announcers?|monologue|interviewer|spoken|heard|verbally|aloud|storyteller|"
-    r"audibly|vocal|exclamation|shouts?|soundtrack|sound|lines?|(?:his|her|their|final|exact|closing|concluding) (?:\w+ )?words|"
-    r"response|statement|question|greeting|reply|remarks?|sentence)"
+    r"(?:audio|voice-?\s?overs?|voices?|narrations?|narrators?|dialogues?|conversations?|commentary|commentators?|"
+    r"speech(?! bubbles?| balloons?)|speakers?|lyrics|discussions?|exchanges?|announcers?|monologue|interviewer|spoken|"
+    r"heard|verbally|aloud|storyteller|audibly|vocal|soundtrack|sound|(?:his|her|their|final|exact|closing|"
+    r"concluding) (?:\w+ )?words|lyrics)"
+)
+_UTTERED = (
+    r"(?:responses?|statements?|questions?|greetings?|repl(?:y|ies)|remarks?|sentences?|lines?|exclamations?|shouts?)"
 )
 _PERSON = (
-    r"(?:he|she|they|i|man|woman|boy|girl|men|women|person|people|child|kid|individual|player|presenter|reporter|officer|"
-    r"mother|mom|father|dad|daughter|son|teacher|student|chef|coach|driver|friend|customer|employee|someone|guy|lady|anchor|"
-    r"comedian|actor|singer|doctor|crowd|wearer|owner|captain|instructor|judge|host|figure|character)"
+    r"(?:he|she|they|i|man|woman|boy|girl|men|women|person|people|child|kid|individual|player|presenter|reporter|"
+    r"officer|mother|mom|father|dad|daughter|son|teacher|student|chef|coach|driver|friend|customer|employee|someone|"
+    r"guy|lady|anchor|comedian|actor|singer|doctor|crowd|wearer|owner|captain|instructor|judge|host|figure|character)"
 )
 _SHOWING_VERB = r"(?:reads?|reading|shows?|showing|indicates?|stat(?:es|ing)|features?|identif(?:ies|ying|ied))"
-_CUE = re.compile(rf"\b(?:(?P<voice>{_VOICE})|(?P<text>{_TEXT})|(?P<verb>{_SHOWING_VERB}|{REPORTING}))\b")
+_CUE = re.compile(rf"\b(?:(?P<voice>{_VOICE})|(?P<text>{_TEXT})|(?P<verb>{_SHOWING_VERB}|{_UTTERED}|{REPORTING}))\b")
 _SUBJECT = re.compile(rf"\b(?:(?P<voice>{_VOICE}|{_PERSON})|(?P<text>{_WRITING}))\b")
 _ONLY_SAID = re.compile(
-    r"speak|s[iau]ng|shout|yell|whisper|scream|narrat|exclaim|repl|utter|murmur|mutter|chant|interject|quip|jok|chim|spoken|"
-    r"inquir|retort|respond|bid|answer|confess|urg|greet"
+    r"speak|s[iau]ng|shout|yell|whisper|scream|narrat|exclaim|repl|utter|murmur|mutter|chant|interject|quip|jok|chim|"
+    r"spoken|inquir|retort|respond|bid|answer|confess|greet"
 )
+_SPOKEN = re.compile(r"\b(?:spoken|heard|voiced)\b")
+_BUBBLE = re.compile(r"\b(?:bubbles?|messages?|captions?|subtitles?|texts?)\b")
+_PICTURE_BEFORE = re.compile(r"\b(?:frame|image|page|picture|slide)\s+$")
 _SAID_WITH_TEXT = re.compile(
-    rf"\b(?!repeats?|follows|begins|continues)(?:{REPORTING})(?: \w+ly)?(?P<audio> in the audio)?,? (?P<text>with (?:the )?(?:\w+ )?texts?)[,:]?\s*$"
+    rf"\b(?!repeats?|follows|begins|"
+    rf"continues)(?:{REPORTING})(?: \w+ly)?(?P<audio> in the audio)?,? (?P<text>with (?:the )?(?:\w+ )?texts?)[,:]?\s*$"
     r"|\bin the audio,? (?P<text_too>with (?:the )?texts?)[,:]?\s*$"
 )
 _BOTH = re.compile(
     r"\btexts? and (?:the )?audio\b|\baudio and (?:the )?(?:on-?screen )?texts?\b|\btexts? reads? in the audio\b"
     r"|\baudio (?:reads|accompanies|matches|speaks) the texts?\b"
 )
-_CLAUSE = re.compile(r"[;.!?]|\b(?:while|as|before|after|when|until)\b|\b(?:and|then) (?=the\b|an?\b|he\b|she\b|they\b)")
+_CLAUSE = re.compile(
+    r"[;.!?]|\b(?:while|as|before|after|when|until)\b|\b(?:and|then) (?=the\b|an?\b|he\b|she\b|they\b)"
+)
 _NAME_BEFORE = re.compile(
-    r"\b(?:called|named|known as|nicknamed|so-called|dubbed|referred to as|song|introduced as|terms?|brand|whose name is|"
-    r"nickname|series|film|movie|game|episode|book|navigating|platforms like)[,:]?\s*$"
+    r"\b(?:call(?:s|ed|ing) (?!out\b)(?:[\w']+ ){0,2}[\w']+|called|named|known as|nicknamed|so-called|dubbed|"
+    r"referred to as|song|introduced as|terms?|brand|whose name is|nickname|series|film|movie|game|episode|book|"
+    r"navigating|platforms like)[,:]?\s*$"
 )
 _NAMING_BEFORE = re.compile(  # the quotation modifies a noun or is one: "the 'X' cup", "a bottle of 'X'"
-    r"(?:\b(?:the|an?|this|his|her|their)(?: [\w-]+){0,2}|\b(?P<loose>of|for)|\b(?:from|about|outside|near|into|by))\s*$"
+    r"(?:\b(?:the|an?|this|his|her|their)(?: [\w-]+){0,2}|\b(?P<loose>of|for)|\b(?:from|about|outside|near|into|"
+    r"by))\s*$"
+)
+_HEARD_BEHIND = re.compile(
+    r"^[,.]?\s*(?:is|are|can be|was|were) (?:\w+ )?(?:heard|spoken|said|uttered|sung|shouted|whispered|audible)\b"
+)
+_WORDS_SAID = re.compile(
+    rf"\b(?:{REPORTING}|mouths?|mouthing|hears?) (?:\w+ )?(?:the |these |those )?(?:words?|phrases?|lines?)[,:]?\s*$"
 )
 _PLACED_BEHIND = re.compile(
     r"^[,.]?\s*(?:(?:is|are|was|being|now|also|then|that|which|both|still|prominently|clearly|briefly|again)\s+){0,3}"
     r"(?:appear(?:s|ing)?|displayed|shown|visible|written|overlaid|superimposed|printed|seen|highlighted|flash(?:es)?|"
-    r"pops? up|remains?|flicker|scrolls?|inscribed|featured|selected|clicked|labell?ed|emblazoned|persists?)\b"
-    r"|^[,.]?\s*(?:in|with) (?:[a-z-]+,? (?:and )?){0,3}(?:text|letters|font|lettering|print|white|red|yellow|black|blue|"
-    r"green|pink|orange|purple|gold|capitals)\b(?! (?:shirt|jacket|dress|hair))"
+    r"pops? up|remains?|flicker|scrolls?|inscribed|featured|selected|clicked|labell?ed|marked|emblazoned|persists?)\b"
+    r"|^[,.]?\s*(?:in|with) (?:[a-z-]+,? (?:and )?){0,3}(?:text|letters|font|lettering|print|white|red|yellow|black|"
+    r"blue|green|pink|orange|purple|gold|capitals)\b(?! (?:shirt|jacket|dress|hair))"
     r"|^[,.]?\s*(?:[a-z-]+ )?(?:on|at|across|in|below|above|under) (?:the |its |his |her |a )?(?:[a-z-]+ ){0,2}"
     r"(?:screen|top|bottom|corner|frame|it|sign|label|wall|image|front|side)\b"
 )
 _NOUN_BEHIND = re.compile(
-    r"^[,.]?\s*(?:[a-z-]+ )?(?:texts?|logos?|signs?|labels?|buttons?|icons?|options?|captions?|subtitles?|titles?|messages?|"
-    r"banners?|posters?|tabs?|watermarks?|overlays?|folders?|stickers?|inscription|graphic|lettering|menu|heading|header|"
-    r"username|handle|badge|letters|notification|signage|billboard|placard|bubble|written|on-?screen|branding|hashtag|"
-    r"emblem|symbol|timer|decal)\b"
+    r"^[,.]?\s*(?:[a-z-]+ )?(?:texts?|logos?|signs?|labels?|buttons?|icons?|options?|captions?|subtitles?|titles?|"
+    r"messages?|banners?|posters?|tabs?|watermarks?|overlays?|folders?|stickers?|inscription|graphic|lettering|menu|"
+    r"heading|header|username|handle|badge|letters|notification|signage|billboard|placard|bubble|written|on-?screen|"
+    r"branding|hashtag|emblem|symbol|timer|decal)\b"
 )
 _SUBJECT_BEHIND = (
-    r"(?:(?:the|an?|his|her|another|one|my|both) (?:[\w'-]{1,30},? ){1,7}?|(?:he|she|they|i) (?:[a-z]+ly |then |also )?)"
+    r"(?:(?:the|an?|his|her|another|one|my|both) (?:[\w'-]{1,30},? ){1,7}?|(?:he|she|they|i) (?:[a-z]+ly |then |"
+    r"also )?)"
 )
 _SAID_BEHIND = re.compile(
     rf"^[,.]?\s*(?:[a-z]+ly,? )?{_SUBJECT_BEHIND}(?:{REPORTING})\b(?<!ing)"
-    rf"|^[,.]?\s*(?:says?|said|asks?|adds|explains|replies|exclaims|shouts|remarks|whispers|answers|states|responds) (?:[a-z]+ )"
+    rf"|^[,.]?\s*(?:says?|said|asks?|adds|explains|replies|exclaims|shouts|remarks|whispers|answers|states|"
+    rf"responds) (?:[a-z]+ )"
     r"|^[,.]?\s*(?:is|are|can be|was|echoes) (?:\w+ )?(?:heard|spoken|said|uttered|sung|audible)\b"
-    r"|^[,.]?\s*(?:in|with|by) (?:an? |the |his |her )?(?:[\w'-]{1,30},? ){0,4}(?:tone|voice|narrator|narration|audio)\b"
+    r"|^[,.]?\s*(?:in|with|by) (?:an? |the |his |her )?(?:[\w'-]{1,30},? ){0,4}(?:tone|voice|narrator|narration|"
+    r"audio)\b"
 )
 _SPEAKER_BEHIND = re.compile(
-    rf"^[,.]?\s*(?:(?:{REPORTING}) (?P<after>(?:the|an?|his|her|another) (?!in\b)[\w'-]{{1,30}}(?: (?:man|woman|boy|girl))?)"
-    rf"|(?P<before>(?:the|an?|his|her|another) (?:[\w'-]{{1,30}} ){{1,4}}?|(?:he|she|they|i) )(?:\w+ly |then |also )?(?:{REPORTING})\b"
+    rf"^[,.]?\s*(?:(?:{REPORTING}) (?P<after>(?:the|an?|his|her|another) (?!in\b)[\w'-]{{1,30}}(?: (?:man|woman|boy|"
+    rf"girl))?)"
+    rf"|(?P<before>(?:the|an?|his|her|another) (?:[\w'-]{{1,30}} ){{1,4}}?|(?:he|she|they|i) )(?:\w+ly |then |"
+    rf"also )?(?:{REPORTING})\b"
     r"|[^,]{0,30}?\bby (?P<by>(?:the|an?|his|her|another) [\w'-]{1,30}))"
 )
 _ASIDE = re.compile(r"^\s*\([^)]{0,200}\)")
 _JOINT = re.compile(
-    r"^[\s,;/&.)(]*(?:(?:and|or|then|also|followed by|along with|as well as|beside|next to|in addition to)\b\s*)*(?:the )?$"
+    r"^[\s,;/&.)(]*(?:(?:and|or|then|also|followed by|along with|as well as|beside|next to|"
+    r"in addition to)\b\s*)*(?:the )?$"
 )
 _ANOTHER = re.compile(r"^(?:,|\s+and)\s*(?:(?:and|or|with|plus|then) )?(?:[\w-]{1,20} ){0,4}$")
-_SONG_BEFORE = re.compile(r"\b(?:s[aiu]ng|sings|singing|perform\w*|play(?:s|ing|ed)?|cover\w*|hum(?:s|ming)|tune|track)\b[\w ,:]{0,14}$")
+_SONG_BEFORE = re.compile(
+    r"\b(?:s[aiu]ng|sings|singing|perform\w*|play(?:s|ing|ed)?|cover\w*|hum(?:s|ming)|tune|track)\b[\w ,:]{0,14}$"
+)
 _FOREIGN = re.compile(r"[\u0400-\u1fff\u2e80-\ud7ff\uf900-\ufaff]")
 _ADDRESSING = re.compile(
     r"\b(?:i|i'm|you|you're|your|we|my|me|let's|don't|it's|that's|gonna|what|why|how|yeah|no|oh|okay|hey|please|thanks?)\b",
@@ -119,7 +146,7 @@ def classify_quotations(text: str, plain: str, quotations: list[Quotation], star
         [('speech', 'Hi,'), ('screen_text', 'Exit')]
     """
     hits: list[Hit] = []
-    kind = ""
+    kind, speaker = "", None
     for run in _runs(plain, quotations):
         left = plain[max(start, run[0].outer_start - 160) : run[0].outer_start].rpartition(BLANK)[2]
         right = _ASIDE.sub("", plain[run[-1].outer_end : min(end, run[-1].outer_end + 240)]).partition(BLANK)[0]
@@ -129,7 +156,9 @@ def classify_quotations(text: str, plain: str, quotations: list[Quotation], star
             offset = run[0].outer_start - len(left)
             name = "text" if said["text"] else "text_too"
             hits.append(Hit(offset + said.start(name), offset + said.end(name), "screen_text", "present"))
-        speaker = _speaker(plain, run[0].outer_start, left, right) if "speech" in kind else None
+        if "speech" in kind:
+            again = speaker if hits and _JOINT.match(left[-60:]) else None
+            speaker = _speaker(plain, run[0].outer_start, left, right) or again
         for quotation in run:
             negated = is_negated(plain, quotation.outer_start, quotation.outer_end)
             words = text[quotation.start : quotation.end]
@@ -152,7 +181,7 @@ def _runs(plain: str, quotations: list[Quotation]) -> list[list[Quotation]]:
 
 
 def _kind(left: str, right: str, words: str, style: str, previous: str) -> str:
-    """"speech", "screen_text", both, or "" for a quotation between the plain words `left` and `right`."""
+    """ "speech", "screen_text", both, or "" for a quotation between the plain words `left` and `right`."""
     if _BOTH.search(left[-70:]):
         return "screen_text speech"
     if _SAID_WITH_TEXT.search(left):
@@ -162,7 +191,15 @@ def _kind(left: str, right: str, words: str, style: str, previous: str) -> str:
     cue, gap, cue_to_end = _cue_before(left)
     if _NAME_BEFORE.search(left) and not _NOUN_BEHIND.search(right):
         return ""
-    if left.endswith("with ") and (_PLACED_BEHIND.search(right) or not cue or gap > 2 or cue != "speech") and not _SAID_BEHIND.search(right):
+    if _HEARD_BEHIND.search(right) or _WORDS_SAID.search(left):
+        return "speech"
+    if left.endswith(("that ", " as ")) and cue == "speech" and not _utterance(words):
+        return ""
+    if (
+        left.endswith("with ")
+        and (_PLACED_BEHIND.search(right) or not cue or gap > 2 or cue != "speech")
+        and not _SAID_BEHIND.search(right)
+    ):
         return "screen_text"
     naming = _NAMING_BEFORE.search(left)
     named_here = naming and naming.start() >= len(left) - cue_to_end and not (naming["loose"] and gap == 1)
@@ -204,15 +241,21 @@ def _cue_before(left: str) -> tuple[str, int, int]:
 
 def _kind_of_verb(left: str, verb: re.Match) -> str:
     """A verb like "says" takes its kind from its subject: a text shows what a person says."""
-    if _ONLY_SAID.match(verb["verb"]):
-        return "speech"
+    if _PICTURE_BEFORE.search(left[: verb.start()]):
+        return "screen_text"
     clauses = _CLAUSE.split(left[: verb.start()])
     for piece in reversed(clauses[-1].split(",") if clauses else []):
         subject = _SUBJECT.search(piece)
-        if subject is None or re.match(r"^\s*(?:\w+ing|\w+ed|who|in|on|at|then|still|with (?!.*\btexts?\b)(?!.*caption))\b", piece):
+        if subject is None or re.match(
+            r"^\s*(?:\w+ing|\w+ed|who|in|on|at|then|still|with (?!.*\btexts?\b)(?!.*caption))\b", piece
+        ):
             continue
+        if (_ONLY_SAID.match(verb["verb"]) and not _BUBBLE.search(piece)) or _SPOKEN.search(piece):
+            return "speech"
         return "screen_text" if subject["text"] else "speech"
-    return "screen_text" if re.fullmatch(_SHOWING_VERB, verb["verb"]) and not verb["verb"].startswith("stat") else "speech"
+    return (
+        "screen_text" if re.fullmatch(_SHOWING_VERB, verb["verb"]) and not verb["verb"].startswith("stat") else "speech"
+    )
 
 
 def _utterance(words: str) -> bool:
@@ -233,4 +276,4 @@ def _speaker(plain: str, start: int, left: str, right: str) -> str | None:
         return speaker_before(plain, start - len(left) + verb.start())
     behind = _SPEAKER_BEHIND.search(right)
     found = behind and (behind["after"] or behind["before"] or behind["by"])
-    return found.strip() if found else None
+    return found.strip() if found and is_speaker(found) else None

@@ -8,20 +8,27 @@ from collections.abc import Iterator
 from asid_hf.verify.spotting.plain import Hit, before, is_negated
 
 _PRESENT = re.compile(
-    r"\b(?:(?:on-?screen|overlaid|overlay|white|bold|red|yellow|black) (?:\w+ )?text|text overlays?|subtitles?|captions?(?! this)|"
-    r"title (?:cards?|screen)|texts?|(?:chinese|english|japanese|korean|arabic|russian) (?:characters|letters|lettering|writing|words)|"
-    r"(?:on-?screen|visual|written) (?:words|messages?|annotations?|instructions|prompts?)|(?:closing|end) credits|credits roll|"
-    r"words (?:appear|flash|are (?:shown|displayed|written))|lower third|(?:brimming|filled|covered) with (?:words|writing|text))\b"
+    r"\b(?:(?:on-?screen|overlaid|overlay|white|bold|red|yellow|black) (?:\w+ )?text|text overlays?|subtitles?|"
+    r"captions?(?! this)|title (?:cards?|screen)|texts?|(?:chinese|english|japanese|korean|arabic|"
+    r"russian) (?:characters|letters|lettering|writing|words)|(?:on-?screen|visual|written) (?:words|messages?|"
+    r"annotations?|instructions|prompts?)|(?:closing|end) credits|credits roll|words (?:appear|flash|are (?:shown|"
+    r"displayed|written))|lower third|(?:brimming|filled|covered) with (?:words|writing|text))\b"
 )
-_MESSAGE_BEHIND = re.compile(r" (?:messages?|messaging|conversation|chat|her|him|back|editor|box)\b|-|book")
+_MESSAGE_BEHIND = re.compile(r" (?:messages?|messaging|conversation|chat|her|him|back|editor|box|books?)\b|-|book")
 _TEXTS_AS_VERB = re.compile(r"\b(?:he|she|who|man|woman|they|religious|ancient|sacred|holy) $")
 _CAPTIONED = re.compile(
-    r"(?:reads?|reading|says|saying|titled|labell?ed|words?|text|caption|sign|banner|title|displaying|marked|spelling)[:,]?\s+(?:the words?\s+)?"
+    r"\b(?:(?:texts?|captions?|subtitles?|signs?|banners?|titles?|labels?|overlays?|screens?|logos?|posters?|cards?|"
+    r"letters|shirt|cap|placards?|boards?)\s+(?:[\w-]+\s+){0,3}?(?:reads?|reading|says|saying|spelling|spells|"
+    r"displaying|states?|stating|with)"
+    r"|titled|labell?ed|marked|the words?|text|caption|subtitle)[:,]?\s+(?:the words?\s+)?"
 )
-_CAPITALS = re.compile(r"(?=[A-Z0-9$@#&]*[A-Z]{2})[A-Z0-9$@#&][A-Z0-9$@#&'!?%.:-]*(?:\s+[A-Z0-9$@#&][A-Z0-9$@#&'!?%:-]*){0,12}(?![a-z])")
+_CAPITALS = re.compile(
+    r"(?=[A-Z0-9$@#&]*[A-Z]{2})[A-Z0-9$@#&][A-Z0-9$@#&'!?%.:-]*(?:\s+[A-Z0-9$@#&][A-Z0-9$@#&'!?%:-]*){0,12}(?![a-z])"
+)
 _READS_TITLE = re.compile(
-    r"\b(?:(?:title|text|caption|sign|banner|subtitle|label|card|screen|logo|overlay)s? (?:\w+ ){0,2}?(?:reads?|reading|says|saying|stating)|titled|labell?ed)"
-    r"[:,]?\s+(?P<words>[A-Z][\w'&-]*(?:\s+(?:(?:of|the|and|to|a|in|for|on|with)\s+)?[A-Z0-9][\w'&!?-]*){0,10})"
+    r"\b(?:(?:title|text|caption|sign|banner|subtitle|label|card|screen|logo|overlay)s? (?:\w+ ){0,2}?(?:reads?|"
+    r"reading|says|saying|stating)|titled|labell?ed)[:,]?\s+(?P<words>[A-Z][\w'&-]*(?:\s+(?:(?:of|the|and|to|a|in|for|"
+    r"on|with)\s+)?[A-Z0-9][\w'&!?-]*){0,10})"
 )
 
 
@@ -30,13 +37,14 @@ def spot_screen_text(plain: str, sentence: str = "") -> Iterator[Hit]:
 
     Args:
         plain: one sentence after `plain_text`.
-        sentence: the same as it was written; with it, unquoted words are found by their capitals ("a sign reading EXIT").
+        sentence: the same as it was written; with it, unquoted words are found by their capitals.
 
     Yields:
         Hits of kind "screen_text" with the value "present", or "quote" where words in capitals are given.
 
     Example:
-        >>> [(h.value, h.quote) for h in spot_screen_text("a sign reading exit; no subtitles.", "A sign reading EXIT; no subtitles.")]
+        >>> sentence = "A sign reading EXIT; no subtitles."
+        >>> [(hit.value, hit.quote) for hit in spot_screen_text(sentence.lower(), sentence)]
         [('quote', 'EXIT'), ('present', None)]
     """
     for match in _CAPTIONED.finditer(plain):

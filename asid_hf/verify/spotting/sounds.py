@@ -8,29 +8,37 @@ from collections.abc import Iterator
 from asid_hf.verify.spotting.plain import Hit, before, is_negated
 
 _MUSIC = (
-    r"(?:music(?:al)?(?! (?:stand|video|festival|store|sheet|notes?|instruments?|box|stars?|player|academy|industry|symbol|"
-    r"production|equipment|school|teacher|app|album|icon|emoji|library|genre|artists?|channel|room|stage|theory)\b)|soundtracks?|"
-    r"songs?(?= (?:plays?|playing|starts|continues|fades|in the background|is (?:playing|heard)))|melod(?:y|ies)|tunes?|"
-    r"instrumentals?|jingles?|riffs?|chords?|beats?(?= (?:plays?|drops?|in the background))|drum ?rolls?|"
-    r"strumming|piano playing|symphony)"
+    r"(?:music(?:al)?(?! (?:stand|video|festival|store|sheet|notes?|instruments?|box|stars?|player|academy|industry|"
+    r"symbol|production|equipment|school|teacher|app|album|icon|emoji|library|genre|artists?|channel|room|stage|"
+    r"theory)\b)|soundtracks?|songs?(?= (?:plays?|playing|starts|continues|fades|in the background|is (?:playing|"
+    r"heard)))|melod(?:y|ies)|tunes?|instrumentals?|jingles?|riffs?|chords?|beats?(?= (?:plays?|drops?|"
+    r"in the background))|drum ?rolls?|strumming|piano playing|symphony)"
 )
-_SINGING = r"(?:singing(?! bowl)|sings|humming (?:an? )?(?:tune|song|melody)|rapping|vocals|choruse?s?|a ?cappella|choirs?|beatbox\w*|yodel\w*)"
+_SINGING = (
+    r"(?:singing(?! bowl)|sings|humming (?:an? )?(?:tune|song|melody)|rapping|vocals|choruse?s?|a ?cappella|choirs?|"
+    r"beatbox\w*|yodel\w*)"
+)
 _NOISE = (
-    r"(?:bangs?|thuds?|thumps?|s?whoosh(?:es|ing)?|beep(?:s|ing)?|ding(?:s|ing)?|click(?:s|ing)|clink(?:s|ing)?|clank(?:s|ing)?|"
-    r"clang(?:s|ing)?|clatter(?:s|ing)?|chim(?:es|ing)(?! in)|buzz(?:es|ing)?|hums|humming|hiss(?:es|ing)?|sizzl(?:es?|ing)(?=,? (?:sounds?|noises?|of|as|in|on|while|"
-    r"is|can|and|continues|loudly)\b|[,.])|crackl(?:es?|ing)|crunch(?:es|ing)?|creak(?:s|ing)?|squeak(?:s|ing)?|squeal(?:s|ing)?|"
-    r"screech(?:es|ing)?|rumbl(?:es?|ing)|roar(?:s|ing)?|bark(?:s|ing)|meow(?:s|ing)?|chirp(?:s|ing)?|growl(?:s|ing)?|howl(?:s|ing)?|"
-    r"whimper(?:s|ing)?|whin(?:es|ing)|moo(?:s|ing)|neigh(?:s|ing)?|quack(?:s|ing)?|sirens?|alarms?(?= (?:sounds?|blares?|rings?|goes|"
-    r"beeps?))|gun ?shots?|gunfire|applause|laughter|giggl(?:es|ing)|chuckl(?:es|ing)|cheer(?:s|ing)(?! up)|clapping|applaud(?:s|ing)|"
-    r"gasps?|gasping|sighs?|sighing|sobs|sobbing|scream(?:s|ing)?|shriek(?:s|ing)?|groan(?:s|ing)?|grunt(?:s|ing)?|moan(?:s|ing)?|"
-    r"snor(?:es|ing)|cough(?:s|ing)?|sneez(?:es|ing)|sniffl(?:es|ing)|burps?|whistl(?:es?|ing)|honk(?:s|ing)?|ringing|"
-    r"rings(?= (?:out|and|as|loudly)\b|[,.])|ringtone|rustl(?:es|ing)|splashing(?= (?:sounds?|of|can|is|and))|gurgl(?:es|ing)|footsteps|"
-    r"thunder|rattl(?:es|ing)|knocking|squelch\w*|boing|heartbeat|white noise|ticking|"
-    r"(?:baby|babies|infant|child) (?:cries|crying|wails|wailing))"
+    r"(?:bangs?|thuds?|thumps?|s?whoosh(?:es|ing)?|beep(?:s|ing)?|ding(?:s|ing)?|click(?:s|ing)|clink(?:s|ing)?|"
+    r"clank(?:s|ing)?|clang(?:s|ing)?|clatter(?:s|ing)?|chim(?:es|ing)(?! in)|buzz(?:es|ing)?|hums|humming|hiss(?:es|"
+    r"ing)?|sizzl(?:es?|ing)(?=,? (?:sounds?|noises?|of|as|in|on|while|is|can|and|continues|loudly)\b|[,.])|"
+    r"crackl(?:es?|ing)|crunch(?:es|ing)?|creak(?:s|ing)?|squeak(?:s|ing)?|squeal(?:s|ing)?|screech(?:es|ing)?|"
+    r"rumbl(?:es?|ing)|roar(?:s|ing)?|bark(?:s|ing)|meow(?:s|ing)?|chirp(?:s|ing)?|growl(?:s|ing)?|howl(?:s|ing)?|"
+    r"whimper(?:s|ing)?|whin(?:es|ing)|moo(?:s|ing)|neigh(?:s|ing)?|quack(?:s|ing)?|sirens?|alarms?(?= (?:sounds?|"
+    r"blares?|rings?|goes|beeps?))|gun ?shots?|gunfire|applause|laughter|giggl(?:es|ing)|chuckl(?:es|ing)|cheer(?:s|"
+    r"ing)(?! up)|clapping|applaud(?:s|ing)|gasps?|gasping|sighs?|sighing|sobs|sobbing|scream(?:s|ing)?|shriek(?:s|"
+    r"ing)?|groan(?:s|ing)?|grunt(?:s|ing)?|moan(?:s|ing)?|snor(?:es|ing)|cough(?:s|ing)?|sneez(?:es|ing)|sniffl(?:es|"
+    r"ing)|burps?|whistl(?:es?|ing)|honk(?:s|ing)?|ringing|(?:phone|bell|telephone) rings|ringtone|rustl(?:es|ing)|"
+    r"splashing(?= (?:sounds?|of|can|is|and))|gurgl(?:es|ing)|footsteps|thunder|rattl(?:es|ing)|knocking|squelch\w*|"
+    r"boing|heartbeat|white noise|ticking|(?:baby|babies|infant|child) (?:cries|crying|wails|wailing))"
 )
-_QUALIFIER = r"(?:(?!the\b|an?\b|and\b|with\b|by\b|of\b|to\b|for\b|in\b|is\b|are\b|its\b|his\b|her\b|that\b|as\b|no\b|any\b)[a-z'-]{2,20},? ){0,2}"
+_QUALIFIER = (
+    r"(?:(?!the\b|an?\b|and\b|with\b|by\b|of\b|to\b|for\b|in\b|is\b|are\b|its\b|his\b|her\b|that\b|as\b|no\b|"
+    r"any\b)[a-z'-]{2,20},? ){0,2}"
+)
 _SOUND = re.compile(
-    rf"\b(?:(?P<effect>{_QUALIFIER}(?:sounds?|noises?)(?! (?:waves?|hole|proof|board|system|bar|bites?|check|quality|engineer|design|"
+    rf"\b(?:(?P<effect>{_QUALIFIER}(?:sounds?|noises?)(?! (?:waves?|hole|proof|board|system|bar|bites?|check|quality|"
+    rf"engineer|design|"
     r"card|stage|level|booth|cancel\w*|reduction|like|very|as if|off|on\b|and safe)\b|-)(?: effects?| tracks?)?"
     r"(?: (?:of|from)(?: (?!and\b|as\b|with\b)[\w'-]{1,25}){1,4})?)"
     r"|(?P<ambience>ambient audio|natural ambience|ambience)"
@@ -39,23 +47,29 @@ _SOUND = re.compile(
 _MUSICIAN = re.compile(rf"\b{_MUSIC}\b|\b(?:guitar|piano|drums?|violin|flute|band|orchestra)\b")
 _SINGER = re.compile(r"\b(?:singing|choir|choral)\b")
 _VERB_SOUND = re.compile(
-    r"\b(?:it|that|this|he|she|they|which|voice|what|to|speaking|speaks|talks|talking|voices)(?: \w+ly)? sounds?\b|unique sound|speaking\b"
+    r"\b(?:it|that|this|he|she|they|which|voice|what|to|speaking|speaks|talks|talking|voices)(?: \w+ly)? sounds?\b|"
+    r"unique sound|speaking\b"
+    r"|\bsounds (?:good|great|nice|hollow|strange|weird|fun|amazing|easy|simple|familiar|like)\b"
 )
-_DAMPED = re.compile(r"\b(?:reduce|unwanted|noise[- ]cancel\w+|eliminate|labell?ed|titled|called|safe and|police|fire|to)\s+(?:\w+ )?$")
+_DAMPED = re.compile(
+    r"\b(?:reduce|unwanted|noise[- ]cancel\w+|eliminate|labell?ed|titled|called|safe and|police|fire|to)\s+(?:\w+ )?$"
+)
 _SILENCE = re.compile(
     r"\b(?:(?:complete |total |absolute |utter |dead |brief )?silence(?! of the)|soundless(?:ly)?|muted audio|"
-    r"silent (?:video|clip|footage|audio|recording|track)(?! style)|(?:audio|sound|video|clip|footage|scene|recording)(?: track)? (?:is|are|plays?|"
-    r"remains?|stays?|goes|falls|becomes|completely|entirely) (?:(?:\w+ly|in|mostly) )?(?:silent|mute|muted)"
-    r"(?! (?:film|movie|cinema|era|partner|treatment|prayer|gesture)))\b"
+    r"silent (?:video|clip|footage|audio|recording|track)(?! style)|(?:audio|sound|video|clip|footage|scene|"
+    r"recording)(?: track)? (?:is|are|plays?|remains?|stays?|goes|falls|becomes|completely|entirely) (?:(?:\w+ly|in|"
+    r"mostly) )?(?:silent|mute|muted)(?! (?:film|movie|cinema|era|partner|treatment|prayer|gesture)))\b"
 )
 _PERSON_SILENT = re.compile(
-    r"\b(?:he|she|they|(?:wo)?m[ae]n|boys?|girls?|person|people|child|crowd|audience|who|both|figure|character|everyone|room|two|sits?|stands?|"
-    r"walks?|watch(?:es)?|looks?|stares?)(?: (?:\w+ly|is|are|remains?|stays?|falls))* (?:in )?(?:\w+ )?$"
+    r"\b(?:he|she|they|(?:wo)?m[ae]n|boys?|girls?|person|people|child|crowd|audience|who|both|figure|character|"
+    r"everyone|room|two|sits?|stands?|walks?|watch(?:es)?|looks?|stares?)(?: (?:\w+ly|is|are|remains?|stays?|"
+    r"falls))* (?:in )?(?:\w+ )?$"
 )
 _NO_AUDIO = re.compile(
-    r"\b(?:no|without(?: any)?|lack(?:s|ing)?(?: any)?|zero|absence of(?: any)?|devoid of(?: any)?) "
-    r"(?:(?:discernible|audible|accompanying|recorded|other|further|additional|noticeable|distinct|background|clear) ){0,2}"
-    r"(?:audio(?: track| content| channel| information)?|sounds?(?!track| effects)(?: track)?|noises?)\b(?! (?:from|of|effects?))"
+    r"\b(?:no|without(?: any)?|lack(?:s|ing)?(?: any)?|zero|absence of(?: any)?|devoid of(?: any)?) (?:(?:discernible|"
+    r"audible|accompanying|recorded|other|further|additional|noticeable|distinct|background|"
+    r"clear) ){0,2}(?:audio(?: track| content| channel| information)?|sounds?(?!track| effects)(?: track)?|"
+    r"noises?)\b(?! (?:from|of|effects?))"
     r"|\b(?:audio|sound)(?: track)? (?:is|was)(?: not|n't)? (?:absent|missing|turned off|disabled|present)\b"
     r"|\b(?:nothing|not a sound) (?:is|can be) heard\b"
 )
@@ -82,7 +96,9 @@ def spot_sounds(plain: str) -> Iterator[Hit]:
             yield Hit(*match.span(), "sound", "silence", is_negated(plain, *match.span()))
     for match in _SOUND.finditer(plain):
         head = before(plain, match.start(), 24)
-        if match["effect"] and (_DAMPED.search(head) or _VERB_SOUND.search(head + match.group())):
+        if match["effect"] and (
+            _DAMPED.search(head) or _VERB_SOUND.search(head + plain[match.start() : match.end() + 10])
+        ):
             continue
         yield Hit(*match.span(), "sound", _value(match), is_negated(plain, *match.span()))
 
