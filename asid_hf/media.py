@@ -156,7 +156,16 @@ def open_clip(
         asid_hf.errors.MediaError: no such clip.mp4 does not exist. Check the path.
     """
     budget = Budget(
-        fps, min_frames, max_frames, min_pixels, frame_pixels, total_pixels, max_duration, frames, audio, analysis
+        fps=fps,
+        min_frames=min_frames,
+        max_frames=max_frames,
+        min_pixels=min_pixels,
+        frame_pixels=frame_pixels,
+        total_pixels=total_pixels,
+        max_duration=max_duration,
+        frames=frames,
+        audio=audio,
+        analysis=analysis,
     )
     name = source_name(source)
     checked = within(timeout or TIMEOUT, name, lambda stop: check_source(source, allow_remote))  # disks hang, too

@@ -97,6 +97,13 @@ class Upright:
             picture = picture[:, ::-1]
         return picture[::-1] if self.flip else picture
 
+    @property
+    def clockwise(self) -> int:
+        """The turn in degrees, leaving aside any mirroring."""
+        if self.swap:
+            return 90 if self.mirror else 270
+        return 180 if self.mirror and self.flip else 0
+
     @classmethod
     def of(cls, frame: av.VideoFrame) -> Upright:
         """Read a frame's display matrix: the coded x axis is shown along (a, b), the y axis along (c, d)."""
@@ -182,7 +189,7 @@ class Film:
             "height": size[0],
             "fps": fps,
             "frame_count": len(times),
-            "rotation": round(-frame.rotation / 90) % 4 * 90,
+            "rotation": upright.clockwise,
             "video_codec": self.stream.codec_context.codec.canonical_name,
         }
 

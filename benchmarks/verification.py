@@ -100,6 +100,7 @@ def measured_rows(made: list[tuple[Path, Truth]], options: argparse.Namespace) -
     from datasets import Dataset
 
     from asid_hf.verify.inputs import new_rows
+    from asid_hf.verify.journal import Remember
     from asid_hf.verify.pipeline import measuring_stages, working_features
     from asid_hf.verify.stage import Chain, versions
 
@@ -109,7 +110,7 @@ def measured_rows(made: list[tuple[Path, Truth]], options: argparse.Namespace) -
     if not (folder / "dataset_info.json").is_file():
         rows = new_rows([path for path, _ in made])
         dataset = Dataset.from_list(rows, features=working_features()).map(
-            Chain(measuring_stages()),
+            Remember(Chain(measuring_stages()), str(options.work / "measured.sqlite")),
             batched=True,
             batch_size=1,
             features=working_features(),

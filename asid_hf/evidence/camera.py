@@ -45,7 +45,7 @@ OUTLIER = 0.1  # widths a second by which a merely usable motion may leave the r
 SMOOTH, BRIDGE = 0.3, 0.4  # s: rates are means over this much on both sides; gaps in knowledge up to this are bridged
 
 # Moves: name if positive, if negative, least rate a second and least travel (widths, heights, log of scale), and how
-# many widths the picture's edge moves for one of these. Still shots drift by a tenth of that (70 shots of animation).
+# many widths the picture's edge moves for one of these. In 70 still shots of an animated film none is exceeded.
 AXES = (
     ("pan_left", "pan_right", 0.02, 0.05, 1.0),
     ("tilt_up", "tilt_down", 0.02, 0.05, 1.0),
@@ -55,14 +55,16 @@ EDGES = np.array([axis[4] for axis in AXES])
 TAIL = 0.2  # share of the peak rate at which a move begins and ends
 MIN_MOVE, MIN_WHIP, WHIP_TRAVEL = 0.45, 0.3, 0.25  # s, s, and the travel from which the shorter time is enough
 MINOR = 0.3  # a move smaller than this share of a simultaneous one is its side effect
-MIN_COLUMNS, MIN_ROWS, SEEN = 0.6, 0.35, 0.3  # what agrees most of the time must span the picture: else it is a thing
+# Share of the grid's columns and rows that must agree somewhere, in the mean (else it is a thing that moves), and of
+# the picture as a whole.
+MIN_COLUMNS, MIN_ROWS = 0.6, 0.35
 MIN_CONFIDENCE, MIN_STILL_CONFIDENCE = 0.35, 0.3
 SLOW, FAR, FAR_ERROR = 0.06, 1.0, 0.5  # moves slower than this (widths a second) must also show from this far apart (s)
 
 # Shake: half the window (pairs), least RMS speed (widths a second), the largest share of the way that is progress, and
 # the least time (s). In a shaking shot a move must travel STEADY of what the shaking does.
-SHAKE_REACH, SHAKE_SPEED, SHAKE_PROGRESS, MIN_SHAKE = 3, 0.04, 0.6, 0.8
-STEADY = 0.7
+SHAKE_REACH, SHAKE_SPEED, SHAKE_PROGRESS, MIN_SHAKE = 3, 0.05, 0.6, 0.8
+STEADY = 0.6
 
 
 class _Grid(NamedTuple):
@@ -217,8 +219,8 @@ class _ShotMotion:
         kept = self.kept[first:last]
         if not kept.any() or self._confidence(first, last) < MIN_CONFIDENCE:
             return False
-        seen = self.motion.agreeing[first:last][kept].mean(axis=0) > SEEN
-        if seen.any(axis=0).mean() < MIN_COLUMNS or seen.any(axis=1).mean() < MIN_ROWS:
+        agreeing = self.motion.agreeing[first:last][kept]
+        if agreeing.any(axis=1).mean() < MIN_COLUMNS or agreeing.any(axis=2).mean() < MIN_ROWS:
             return False
         rate = travel / self._lasts(first, last)
         return abs(rate) * EDGES[axis] >= SLOW or self._shows_from_afar(axis, first, last, rate)
@@ -237,15 +239,16 @@ class _ShotMotion:
     def _shakes(self) -> list[tuple[int, int, float]]:
         """(first pair, last pair + 1, RMS speed) where the picture goes to and fro.
 
-        Speed is measured by second differences, which a steady or easing move does not have; of white noise they are
-        sqrt(3 / 2) times the noise.
+        Speed is taken from second differences, which a steady or easing move does not have; those of white noise are
+        sqrt(3 / 2) times as large. Of noise in two dimensions the RMS is 1.2 times the median, which single jolts and
+        mistakes do not change.
         """
         shift = self.motion.travel[0] + 1j * self.motion.travel[1] * self.grid.picture_height / self.grid.picture_width
         usable = self.motion.support >= USABLE
         speed = np.where(usable, shift / self.seconds, np.nan)
         jitter = np.full(len(shift), np.nan)
         jitter[1:-1] = np.abs(speed[1:-1] - (speed[:-2] + speed[2:]) / 2) / np.sqrt(1.5)
-        around = np.sort(_around(jitter, np.nan), axis=1)  # not a number sorts last
+        around = np.sort(_around(1.2 * jitter, np.nan), axis=1)  # NaN sorts last
         count = np.isfinite(around).sum(axis=1)
         median = np.take_along_axis(around, np.maximum(count - 1, 0)[:, None] // 2, axis=1)[:, 0]
         way = _around(np.where(usable, shift, 0), 0)
@@ -437,8 +440,9 @@ def _hypotheses(
 
 def _residual(place: np.ndarray, move: np.ndarray, shift: np.ndarray, turn: np.ndarray) -> np.ndarray:
     """(n, cells) squared distance from the motion, in squared tolerances."""
-    off = move - shift[:, None] - turn[:, None] * place
-    return (off.real**2 + off.imag**2) / np.square(TOLERANCE + RELATIVE_TOLERANCE * np.abs(shift))[:, None]
+    expected = shift[:, None] + turn[:, None] * place
+    off = move - expected
+    return (off.real**2 + off.imag**2) / np.square(TOLERANCE + RELATIVE_TOLERANCE * np.abs(expected))
 
 
 def _agrees(place: np.ndarray, move: np.ndarray, shift: np.ndarray, turn: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ Everything is measured on display values (gamma-encoded, as the eye roughly judg
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from itertools import pairwise
 
@@ -39,12 +40,13 @@ MIN_SHARE, MAX_COLOURS = 0.1, 5
 BAR = 32  # black bars stay below this value (coded black is 16 in some files, and edges ring)
 
 
-def measure_light(images: np.ndarray, times: np.ndarray) -> LightEvidence:
+def measure_light(images: np.ndarray, times: np.ndarray, duration: float | None = None) -> LightEvidence:
     """Measure light and colour of a clip.
 
     Args:
         images: (M, h, w, 3) uint8 RGB, small pictures at an even rate.
         times: (M,) seconds, increasing.
+        duration: length of the clip in seconds, where the last span ends; by default one image after the last.
 
     Returns:
         `brightness`: mean luma, 0..1. `contrast`: standard deviation of luma within a picture, mean over the clip, 0
@@ -73,7 +75,7 @@ def measure_light(images: np.ndarray, times: np.ndarray) -> LightEvidence:
         level=LIGHT_LEVELS[int(np.searchsorted(LEVEL_ENDS, mean))],
         temperature=_temperature(pixels),
         colours=_colours(pixels),
-        spans=_spans(brightness, np.asarray(times, dtype=np.float64)),
+        spans=_spans(brightness, np.asarray(times, dtype=np.float64), duration),
     )
 
 
@@ -188,28 +190,22 @@ def _chroma(rgb: np.ndarray) -> np.ndarray:
     return np.hypot(*(cones @ np.array(OKLAB_OPPONENTS).T).T)
 
 
-def _spans(brightness: np.ndarray, times: np.ndarray) -> list[LightSpan]:
-    """Stretches of one level: with hysteresis, then the shortest below `MIN_SPAN` joins its longer neighbour."""
+def _spans(brightness: np.ndarray, times: np.ndarray, duration: float | None) -> list[LightSpan]:
+    """Stretches of one level, without flashes; each one shorter than `MIN_SPAN` joins its longer neighbour."""
     step = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
-    levels = np.empty(len(brightness), dtype=np.int64)
-    level = int(np.searchsorted(LEVEL_ENDS, brightness[0]))
-    ends = (-np.inf, *LEVEL_ENDS, np.inf)
-    for index, value in enumerate(brightness):
-        if not ends[level] - HYSTERESIS <= value <= ends[level + 1] + HYSTERESIS:
-            level = int(np.searchsorted(LEVEL_ENDS, value))
-        levels[index] = level
+    stops = np.append(times, times[-1] + step if duration is None else max(duration, times[-1]))
+    levels = _levels(_without_flashes(brightness, step))
     edges = [0, *(np.flatnonzero(np.diff(levels)) + 1).tolist(), len(levels)]
-    stretches = [[first, last, int(levels[first])] for first, last in pairwise(edges)]
+    stretches = [(first, last, int(levels[first])) for first, last in pairwise(edges)]
     while len(stretches) > 1:
-        lengths = [last - first for first, last, _ in stretches]
+        lengths = [float(stops[last] - stops[first]) for first, last, _ in stretches]
         shortest = int(np.argmin(lengths))
-        if lengths[shortest] * step >= MIN_SPAN - 1e-6:
+        if lengths[shortest] >= MIN_SPAN - 1e-6:
             break
         sides = [side for side in (shortest - 1, shortest + 1) if 0 <= side < len(stretches)]
-        side = max(sides, key=lambda side: lengths[side])
-        stretches[shortest][2] = stretches[side][2]
+        level = stretches[max(sides, key=lambda side: lengths[side])][2]
+        stretches[shortest] = (*stretches[shortest][:2], level)
         stretches = _joined(stretches)
-    stops = np.append(times, times[-1] + step)
     return [
         LightSpan(
             start=round(float(stops[first]), 3),
@@ -221,11 +217,30 @@ def _spans(brightness: np.ndarray, times: np.ndarray) -> list[LightSpan]:
     ]
 
 
-def _joined(stretches: list[list[int]]) -> list[list[int]]:
-    joined = [stretches[0]]
+def _without_flashes(brightness: np.ndarray, step: float) -> np.ndarray:
+    """(M,) running median over more than `MIN_SPAN`."""
+    reach = math.ceil(MIN_SPAN / 2 / step) if step > 0 else 0
+    padded = np.pad(brightness, reach, mode="edge")
+    return np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1), axis=1)
+
+
+def _levels(brightness: np.ndarray) -> np.ndarray:
+    """(M,) index into `LIGHT_LEVELS` of each picture; a level is kept until its end is passed by `HYSTERESIS`."""
+    ends = (-np.inf, *LEVEL_ENDS, np.inf)
+    levels = np.searchsorted(LEVEL_ENDS, brightness)
+    for index in range(1, len(levels)):
+        before = levels[index - 1]
+        if ends[before] - HYSTERESIS <= brightness[index] <= ends[before + 1] + HYSTERESIS:
+            levels[index] = before
+    return levels
+
+
+def _joined(stretches: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+    """Stretches (first, last, level) with neighbours of one level made one."""
+    joined = stretches[:1]
     for first, last, level in stretches[1:]:
         if level == joined[-1][2]:
-            joined[-1][1] = last
+            joined[-1] = (joined[-1][0], last, level)
         else:
-            joined.append([first, last, level])
+            joined.append((first, last, level))
     return joined

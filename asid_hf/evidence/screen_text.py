@@ -12,12 +12,11 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
 from difflib import SequenceMatcher
-from typing import NamedTuple
 
 import numpy as np
 
 from asid_hf.errors import InputError
-from asid_hf.evidence.text_lines import LOOSE, READ_HEIGHT, TIGHT, bounds, height_of, line_reader, width_of
+from asid_hf.evidence.text_lines import TIGHT, Line, bounds, line_reader, lines_in, overlap
 from asid_hf.evidence.text_match import SAME_TEXT, found_in, normalise, same_text
 from asid_hf.schema import ScreenText, Shot
 
@@ -30,28 +29,15 @@ MIN_CONFIDENCE_ONCE = 0.9
 MIN_CONFIDENCE_FOREIGN = 0.95
 """What letters other than Latin, Greek and Cyrillic need: in footage that has none of them textures read as such."""
 
-READ_WIDTH = 4000
-"""Pixels of line, at `READ_HEIGHT`, read in one still; what is left waits for the next still. Only pages of small
-print have more (a rolling page of credits: 30 lines, 40,000 pixels, 3.5 s): of those some lines are read, not all."""
-
-
-class _Line(NamedTuple):
-    """A line in a still: corners (4, 2) pixels, the still it was read in, its text (None: not read yet)."""
-
-    corners: np.ndarray
-    read_in: int
-    text: str | None
-    confidence: float
-
 
 class _Track:
     """One line of text over time."""
 
     def __init__(self) -> None:
         self.stills: list[int] = []
-        self.lines: list[_Line] = []
+        self.lines: list[Line] = []
 
-    def add(self, index: int, line: _Line) -> None:
+    def add(self, index: int, line: Line) -> None:
         self.stills.append(index)
         self.lines.append(line)
 
@@ -84,9 +70,9 @@ def read_screen_text(stills: np.ndarray, times: np.ndarray, shots: Sequence[Shot
     times = np.asarray(times, float)
     _check(stills, times, duration)
     tracks: list[_Track] = []
-    lines: list[_Line] = []
+    lines: list[Line] = []
     for index in range(len(stills)):
-        lines = _lines(stills, index, lines)
+        lines = lines_in(stills, index, lines)
         _follow(tracks, index, [line for line in lines if line.text], float(np.hypot(*stills.shape[1:])))
     tracks = _without_misreadings(tracks)
     edges = sorted({edge for shot in shots for edge in (shot["start"], shot["end"])})
@@ -104,64 +90,10 @@ def _check(stills: np.ndarray, times: np.ndarray, duration: float) -> None:
         raise InputError(f"times {times} must lie within 0 and the duration, {duration} s.")
 
 
-# --- the lines of a still --------------------------------------------------------------------------------------------
-
-
-def _lines(stills: np.ndarray, index: int, before: list[_Line]) -> list[_Line]:
-    still = stills[index]
-    if not still.size or int(still.max()) - int(still.min()) < 16:  # too flat for any legible text
-        return []
-    reader = line_reader()
-    if index and reader.unchanged(still, stills[index - 1]):
-        lines = before
-    else:
-        lines = [_Line(corners, index, None, 0.0) for corners in reader.find(still)]
-        lines = [_known(line, before, still, stills) or line for line in lines]
-    chosen = _chosen(lines, before)
-    readings = reader.read(still, [lines[place].corners for place in chosen], LOOSE)
-    fresh = {
-        place: _Line(lines[place].corners, index, *reading) for place, reading in zip(chosen, readings, strict=True)
-    }
-    return [fresh.get(place, line) for place, line in enumerate(lines)]
-
-
-def _known(line: _Line, before: list[_Line], still: np.ndarray, stills: np.ndarray) -> _Line | None:
-    """The line of the still before that has the same place, and the same pixels as where it was read."""
-    left, top, right, bottom = np.clip(bounds(line.corners), 0, np.tile(still.shape[::-1], 2)).astype(int)
-    window = max(3, (bottom - top) // 4)  # a letter's stroke must not drown in its surroundings
-    for other in before:
-        if other.text is not None and _overlap(line, other, np.maximum) > 0.8:
-            crop = np.s_[top:bottom, left:right]
-            if line_reader().unchanged(still[crop], stills[other.read_in][crop], window):
-                return other
-    return None
-
-
-def _chosen(lines: list[_Line], before: list[_Line]) -> list[int]:
-    """Places of the lines to read now, `READ_WIDTH` at most: first what was left last time, then the tallest."""
-    left_over = [line for line in before if line.text is None]
-    unread = [place for place, line in enumerate(lines) if line.text is None]
-    unread.sort(key=lambda place: -height_of(lines[place].corners))
-    unread.sort(key=lambda place: not any(_overlap(lines[place], other, np.minimum) > 0.5 for other in left_over))
-    widths = [READ_HEIGHT * width_of(lines[place].corners) / height_of(lines[place].corners) for place in unread]
-    return [
-        place
-        for place, total in zip(unread, np.cumsum(widths), strict=True)
-        if place == unread[0] or total <= READ_WIDTH
-    ]
-
-
-def _overlap(line: _Line, other: _Line, of: np.ufunc) -> float:
-    """Common area as a share of the smaller (`of` = np.minimum) or the larger (np.maximum) of two lines."""
-    a, b = bounds(line.corners), bounds(other.corners)
-    common = np.prod(np.clip(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0, None))
-    return float(common / max(of(np.prod(a[2:] - a[:2]), np.prod(b[2:] - b[:2])), 1.0))
-
-
 # --- lines over time -------------------------------------------------------------------------------------------------
 
 
-def _follow(tracks: list[_Track], index: int, lines: list[_Line], diagonal: float) -> None:
+def _follow(tracks: list[_Track], index: int, lines: list[Line], diagonal: float) -> None:
     """Give each line of a still to the open track it continues, the surest pairs first, or to a new track."""
     open_tracks = [track for track in tracks if track.stills[-1] >= index - 2]
     pairs = [
@@ -179,22 +111,22 @@ def _follow(tracks: list[_Track], index: int, lines: list[_Line], diagonal: floa
         tracks[-1].add(index, line)
 
 
-def _likeness(line: _Line, other: _Line, diagonal: float) -> float:
+def _likeness(line: Line, other: Line, diagonal: float) -> float:
     """Above 0 where two readings in neighbouring stills may be of one line; the more the surer."""
-    overlap = _overlap(line, other, np.minimum)
+    common = overlap(line.corners, other.corners)
     distance = float(np.hypot(*(line.corners.mean(axis=0) - other.corners.mean(axis=0)))) / diagonal
-    if overlap < 0.5 and distance > 0.3:
+    if common < 0.5 and distance > 0.3:
         return 0.0
-    first, second = (normalise(reading.text or "").replace(" ", "") for reading in (line, other))
+    first, second = (normalise(reading.text).replace(" ", "") for reading in (line, other))
     if first == second:
-        return 2.0 + overlap - distance if overlap >= 0.5 or len(first) > 2 else 0.0
+        return 2.0 + common - distance if common >= 0.5 or len(first) > 2 else 0.0
     roughly = SequenceMatcher(None, first, second, autojunk=False).ratio()
     if roughly < 0.5:
         return 0.0
-    if _alike(line.text or "", other.text or ""):
-        return 1.0 + overlap - distance if overlap >= 0.5 or len(first) > 2 else 0.0
+    if _alike(line.text, other.text):
+        return 1.0 + common - distance if common >= 0.5 or len(first) > 2 else 0.0
     unsure = min(line.confidence, other.confidence) < MIN_CONFIDENCE_ONCE
-    return roughly if unsure and overlap >= 0.5 else 0.0
+    return roughly if unsure and common >= 0.5 else 0.0
 
 
 def _alike(a: str, b: str) -> bool:
@@ -226,7 +158,7 @@ def _belongs(short: _Track, lasting: _Track) -> bool:
         return False
     index, line = short.stills[0], short.lines[0]
     nearest = min(zip(lasting.stills, lasting.lines, strict=True), key=lambda seen: abs(seen[0] - index))[1]
-    return _overlap(line, nearest, np.minimum) >= 0.3 and _misread(_voted(short), _voted(lasting))
+    return overlap(line.corners, nearest.corners) >= 0.3 and _misread(_voted(short), _voted(lasting))
 
 
 def _misread(reading: str, text: str) -> bool:
@@ -252,7 +184,7 @@ def _entry(
 ) -> ScreenText | None:
     """The track as an entry, or None where its text does not hold."""
     text = _voted(track)
-    agreeing = [line for line in track.lines if _alike(line.text or "", text)]
+    agreeing = [line for line in track.lines if _alike(line.text, text)]
     readings = list({line.read_in: line for line in agreeing}.values())
     exact = [line for line in readings if line.text == text]
     best = max(exact, key=lambda line: line.confidence)
@@ -264,7 +196,7 @@ def _entry(
     if second < needed or not _alike(again, text):
         return None
     height, width = stills.shape[1:]
-    shown = [index for index, line in zip(track.stills, track.lines, strict=True) if _misread(line.text or "", text)]
+    shown = [index for index, line in zip(track.stills, track.lines, strict=True) if _misread(line.text, text)]
     start, end = _span(min(shown), max(shown), times, edges, duration)
     return ScreenText(
         text=text,
@@ -280,9 +212,9 @@ def _voted(track: _Track) -> str:
     votes: defaultdict[str, float] = defaultdict(float)
     spellings: defaultdict[str, defaultdict[str, float]] = defaultdict(lambda: defaultdict(float))
     for line in {line.read_in: line for line in track.lines}.values():
-        key = normalise(line.text or "").replace(" ", "")
+        key = normalise(line.text).replace(" ", "")
         votes[key] += line.confidence
-        spellings[key][line.text or ""] += line.confidence
+        spellings[key][line.text] += line.confidence
     for part in sorted(votes, key=len):
         for whole in sorted(votes, key=len):
             longer = len(part) < len(whole) and votes[whole] >= 0.5 * votes[part]

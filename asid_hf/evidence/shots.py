@@ -65,7 +65,7 @@ def find_shots(images: np.ndarray, times: np.ndarray, duration: float) -> list[S
     Args:
         images: (M, h, w, 3) uint8 RGB, small pictures at an even rate, about 8 to 12.5 a second (lower works, coarser).
         times: (M,) seconds, increasing.
-        duration: length of the clip in seconds; the last shot ends there.
+        duration: length of the clip in seconds; the last shot ends there (one image after the last if unknown: NaN).
 
     Returns:
         Shots in order, without gaps, from 0 to `duration`; none where there is no picture. A cut is placed half way
@@ -84,15 +84,15 @@ def find_shots(images: np.ndarray, times: np.ndarray, duration: float) -> list[S
     if images.ndim != 4 or not images.size:
         return []
     step = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
-    end = float(duration) if math.isfinite(duration) and duration > times[-1] else float(times[-1]) + step
+    end = float(duration) if math.isfinite(duration) and duration > 0 else float(times[-1]) + step
     pictures = _shrink(images)
     vectors = _centred(pictures)
     blank = np.einsum("md,md->m", vectors, vectors) < BLANK**2 * vectors.shape[1]
     cuts = _merge_over_blanks(_hard_cuts(pictures, times), blank)
     boundaries = [float(times[cut - 1] + times[cut]) / 2 for cut in cuts]
     boundaries += [float(times[middle]) for middle in _gradual(pictures, vectors, blank, cuts, step)]
-    edges = [0.0, *(round(boundary, 3) for boundary in sorted(boundaries)), round(end, 3)]
-    return [Shot(start=start, end=end) for start, end in pairwise(edges) if start < end]
+    edges = [0.0, *sorted(boundary for boundary in boundaries if boundary < end), end]
+    return [Shot(start=round(start, 3), end=round(end, 3)) for start, end in pairwise(edges) if end > start]
 
 
 def _shrink(images: np.ndarray) -> np.ndarray:

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from asid_hf.schema import Utterance
 from asid_hf.verify import phrasing
 from asid_hf.verify.case import Case, case_of, overlap
 from asid_hf.verify.checks.retime import wrong_time
+from asid_hf.verify.checks.screen_text import read_on_screen
 from asid_hf.verify.claims import Claim
 from asid_hf.verify.findings import Verdict, findings_of
 from asid_hf.verify.stage import Row, Stage
 from asid_hf.verify.words import Heard, align_quote, content_words
 
 SALIENT_WORDS = 3  # an utterance of as many words must be mentioned
+_VOICE = re.compile(
+    r"\b(?:speak|spoke|talk|narrat|voice|dialogue|conversation|speech|shout|yell|whisper|chat|sing|announc|comment|"
+    r"interview|lecture|monologue|discuss|murmur)",
+    re.IGNORECASE,
+)
+_PERSON = re.compile(
+    r"\b(?:he|she|they|i|we|(?:wo)?m[ae]n|boys?|girls?|persons?|people|narrator|voice|speakers?|hosts?|someone|somebody|"
+    r"everyone|child(?:ren)?|kids?|teacher|reporter|presenter|announcer|commentator|president|actors?|characters?|"
+    r"individuals?|guys?|lady|gentleman|mother|father|doctor|officer|player|singer|crowd|audience|interviewer)\b",
+    re.IGNORECASE,
+)
+_NOBODY = re.compile(r"\b(?:nothing|nobody|no one|none|not a (?:single )?word|never)\b[^,;]{0,20}$", re.IGNORECASE)
 MENTIONED = 0.6  # share of an utterance's content words that makes it mentioned
 
 
@@ -52,14 +66,31 @@ def check_speech(case: Case) -> list[Verdict]:
     """
     if case.has_audio and case.evidence.get("speech") is None:
         return []
-    claims = case.claims_of("speech")
+    claims = [claim for claim in case.claims_of("speech") if _is_about_speech(claim, case)]
     quotes = [claim for claim in claims if claim.quote is not None]
     verdicts = [verdict for claim in claims if (verdict := _judge(claim, case))]
     return verdicts + _missing(case, quotes)
 
 
-def _judge(claim: Claim, case: Case) -> Verdict | None:
+def _is_about_speech(claim: Claim, case: Case) -> bool:
+    """Whether a claim without words is one: "a look says more" and "the sequence suggests" tell of no voice."""
+    if claim.quote is not None:
+        return True
+    sentence = case.sentence_at(claim.start)
+    if sentence and any(c.quote and sentence.start <= c.start < sentence.end for c in case.claims_of("speech")):
+        return False  # the words that introduce or take up its quotation
+    return bool(_VOICE.search(claim.span) or (claim.speaker and _PERSON.search(claim.speaker)))
+
+
+def _denies(claim: Claim, case: Case) -> bool:
     if claim.negated:
+        return True
+    sentence = case.sentence_at(claim.start)
+    return bool(sentence and _NOBODY.search(sentence.text[: claim.start - sentence.start]))
+
+
+def _judge(claim: Claim, case: Case) -> Verdict | None:
+    if claim.quote is None and _denies(claim, case):
         return _denied(claim, case)
     if not _audible(case):
         reason = "the clip is silent" if case.has_audio else "the clip has no sound"
@@ -68,7 +99,7 @@ def _judge(claim: Claim, case: Case) -> Verdict | None:
         return _reported(claim, case)
     heard = _best(claim, case)
     if heard.verdict == "absent":
-        if _doubtful(case, case.window(claim)):
+        if _doubtful(case, case.window(claim)) or read_on_screen(claim.quote, case.evidence.get("screen_text")):
             return None
         return _verdict(claim, case, _all_said(case), "nobody says this", _said_instead(claim, case))
     if claim.time and overlap(heard.start, heard.end, case.window(claim)) < 0:
@@ -135,7 +166,7 @@ def _missing(case: Case, quotes: list[Claim]) -> list[Verdict]:
 
 def _covers(claim: Claim, utterance: Utterance, case: Case) -> bool:
     """Whether a quotation stands for this utterance, rightly or misquoted (which is a finding by itself)."""
-    if claim.negated or not set(content_words(claim.quote)) & set(content_words(utterance["text"])):
+    if not set(content_words(claim.quote)) & set(content_words(utterance["text"])):
         return False
     if align_quote(claim.quote, [utterance]).verdict != "absent":
         return True

@@ -73,6 +73,7 @@ _PASSIVE = re.compile(
     r"\b(?:is|are|being|gets?) (?:(?:then|now|also|being|shown being|\w+ly) ){0,2}(?:[a-z]{3,}ed|put|cut|shown being|"
     r"taken|thrown|given|torn|held up|spun|sewn|laid|hit|caught|broken|drawn|shaken|beaten|blown)\b"
 )
+_BY_PERSON = re.compile(r"laugh(?:s|ing)|giggl|chuckl|sigh|gasp|sob|clapping|cheer(?:s|ing)$", re.IGNORECASE)
 _UNOPENED = re.compile(r"[.!?…,]['\"”’`]+\.?$")
 
 
@@ -182,6 +183,8 @@ def _claim_feature(claim: Claim) -> str:
         return f"claim:{claim.kind}:{claim.value}"
     if claim.kind == "camera" and claim.value != "framing":
         return "claim:camera:move"
+    if claim.kind == "sound" and _BY_PERSON.match(claim.span):
+        return "claim:sound:by person"
     return f"claim:{claim.kind}"
 
 
@@ -253,15 +256,23 @@ def _model() -> dict:
 
 @cache
 def word_classes() -> dict[str, tuple[str, ...]]:
-    """Word -> the classes it belongs to; verbs of action in all their forms."""
+    """Word -> the classes it belongs to. Verbs of action ("act") stand in all their forms, "act:s" and "act:ing" marking
+    two of them; of those that are nouns as well ("act-ing": "a plant") only the -ing form counts.
+
+    Example:
+        >>> word_classes()["throws"], word_classes()["planting"]
+        (('act', 'act:s'), ('act', 'act:ing'))
+    """
     classes: dict[str, set[str]] = {}
     for name, words in _model()["words"].items():
         for word in words:
-            for form, mark in _forms(word) if name.startswith("act") else [(word, "")]:
-                if name != "act-ing" or mark == ":ing":
-                    classes.setdefault(form, set()).update(
-                        {name[:3] if name.startswith("act") else name, "act" + mark} if mark else {name}
-                    )
+            if name == "act":
+                for form, mark in _forms(word):
+                    classes.setdefault(form, set()).update({"act", "act" + mark})
+            elif name == "act-ing":
+                classes.setdefault(_forms(word)[-1][0], set()).update({"act", "act:ing"})
+            else:
+                classes.setdefault(word, set()).add(name)
     return {word: tuple(sorted(names)) for word, names in classes.items()}
 
 

@@ -13,7 +13,7 @@ from asid_hf.verify.findings import Verdict, findings_of
 from asid_hf.verify.stage import Row, Stage
 
 ROUNDING = 1.0  # an anchor may be rounded up past the clip's end
-SAME_EVENT = 0.6  # word overlap, times left out, from which two sentences tell one event
+SAME_EVENT = 0.7  # word overlap, times left out, from which two sentences tell one event
 
 
 @dataclass(frozen=True)

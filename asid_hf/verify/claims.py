@@ -10,6 +10,7 @@ from asid_hf.verify.anchors import Anchor, parse_anchors
 from asid_hf.verify.sentences import Sentence, split_sentences
 from asid_hf.verify.spotting.camera import spot_camera
 from asid_hf.verify.spotting.cuts import spot_cuts
+from asid_hf.verify.spotting.film_phrases import spot_film_phrases
 from asid_hf.verify.spotting.light import spot_light
 from asid_hf.verify.spotting.plain import BLANK, Hit, blank_quotations, plain_text
 from asid_hf.verify.spotting.quotations import Quotation, find_quotations
@@ -20,12 +21,12 @@ from asid_hf.verify.spotting.speech import spot_reported_speech
 
 CLAIM_KINDS = ("speech", "screen_text", "camera", "cut", "sound", "light", "time")
 
-_SPOTTERS = (spot_camera, spot_cuts, spot_light, spot_sounds, spot_reported_speech)
+_SPOTTERS = (spot_camera, spot_cuts, spot_light, spot_sounds, spot_reported_speech, spot_film_phrases)
 _INTRODUCES = re.compile(rf"[\s,:]*{BLANK}")
 _TAKES_UP = re.compile(
     rf"{BLANK},?\s(?:sighs|gasps|screams|shrieks|groans|moans|chuckles|giggles|sobs|cheers|sings|roars)\b"
 )
-_ANOTHER_SPEAKER = re.compile(r"(?:another|a (?:second|third|different|new)|the (?:other|second)|several|someone)\b")
+_GOES_ON = re.compile(r"\b(?:followed by|before|then|another|again|a (?:second|third|different))\b")
 _RIGHT_BEHIND = re.compile(r"[\s.!?]*(?:[\w'-]{1,30}\s+){0,5}?")
 _NEW_CLAUSE = re.compile(r"[,;:]|\b(?:and|while|as|then|but|before|after|when|which)\b")
 
@@ -41,8 +42,8 @@ class Claim:
         span: the words that carry it, verbatim.
         value: of speech "quote" or "reported"; of screen_text "quote" or "present"; of camera one of
             `schema.CAMERA_MOTIONS`, or "pan", "tilt", "zoom" where no direction is said, or "framing" (angle, shot
-            size, focus, following); of cut "cut" or "single_take"; of sound "silence", "music", "singing", "other" or "any"
-            (no audio at all); of light one of `schema.LIGHT_LEVELS`; of time "point", "range" or "duration".
+            size, focus, following); of cut "cut" or "single_take"; of sound "silence", "music", "singing", "other" or
+            "any" (no audio at all); of light one of `schema.LIGHT_LEVELS`; of time "point", "range" or "duration".
         quote: the words said or shown, without marks; None where none are given.
         negated: the statement is that there is none ("no music", "never pans").
         time: the anchor in its sentence that governs it, in seconds (of a point (t, t)); None where there is none.
@@ -58,6 +59,9 @@ class Claim:
     negated: bool
     time: tuple[float, float] | None
     speaker: str | None = None
+
+
+_RANK = {"framing": 0, "pan": 1, "tilt": 1, "zoom": 1}  # what says less gives way on the same words
 
 
 def parse_claims(text: str) -> list[Claim]:
@@ -89,9 +93,10 @@ def parse_claims(text: str) -> list[Claim]:
     for sentence, said in zip(sentences, quoted, strict=True):
         first = bisect_left(anchors, (sentence.start,))
         inside = anchors[first : bisect_left(anchors, (sentence.end,))]
+        governing = [anchor for anchor in inside if _governs(anchor)]
         claims += [_time_claim(anchor) for anchor in inside]
         for hit in said + _spotted(unquoted, plain, sentence, said):
-            time = _governing(hit, inside, plain)
+            time = _governing(hit, governing, plain)
             if hit.piece_of >= 0:
                 time = times.setdefault(hit.piece_of, time)
             span = text[hit.start : hit.end]
@@ -120,7 +125,8 @@ def _quoted_by_sentence(
                 start, end = max(hit.start, sentences[j].start), min(hit.end, sentences[j].end)
                 quote = text[start:end] if hit.quote is not None else None
                 piece_of = hit.start if quote else -1
-                by_sentence[j].append(hit._replace(start=start, end=end, quote=quote, piece_of=piece_of))
+                if start < end:
+                    by_sentence[j].append(hit._replace(start=start, end=end, quote=quote, piece_of=piece_of))
     return by_sentence
 
 
@@ -139,18 +145,18 @@ def _belongs_to_quotation(hit: Hit, plain: str, last: dict[str, int]) -> bool:
         return bool(_INTRODUCES.match(plain, hit.end) or _TAKES_UP.search(plain, max(0, hit.start - 3), hit.end))
     if hit.kind not in ("speech", "screen_text") or hit.kind not in last or hit.negated or hit.value == "quote":
         return False
-    another = hit.speaker is not None and _ANOTHER_SPEAKER.match(hit.speaker)
-    return not (another and hit.start > last[hit.kind])
+    gap = plain[last[hit.kind] : min(hit.start, last[hit.kind] + 150)] if hit.start > last[hit.kind] else ""
+    return not (hit.kind == "speech" and _GOES_ON.search(gap))
 
 
 def _without_overlaps(hits: list[Hit]) -> list[Hit]:
-    """Of hits of one kind on the same words keep the first, but a camera move before a mere framing."""
+    """Of hits of one kind on the same words keep the first, but a move before a framing and a direction before none."""
     kept: dict[str, list[Hit]] = {}
     for hit in sorted(hits, key=lambda hit: (hit.start, -hit.end)):
         same = kept.setdefault(hit.kind, [])
         if not same or hit.start >= same[-1].end:
             same.append(hit)
-        elif same[-1].value == "framing" != hit.value:
+        elif _RANK.get(same[-1].value, 2) < _RANK.get(hit.value, 2):
             same[-1] = hit
     return [hit for same in kept.values() for hit in same]
 
@@ -161,18 +167,17 @@ def _time_claim(anchor: Anchor) -> Claim:
 
 def _governing(hit: Hit, anchors: list[Anchor], plain: str) -> tuple[float, float] | None:
     """The time of the anchor right behind a hit in its clause, else of the last one before it in its sentence."""
-    earlier = None
-    for anchor in anchors:
-        time = _interval(anchor)
-        if time is None or anchor.span[:4].lower() in ("unti", "till"):
-            continue
-        if anchor.end <= hit.start:
-            earlier = time
-        elif anchor.start >= hit.end:
-            gap = plain[hit.end : min(anchor.start, hit.end + 80)].lstrip(BLANK)
-            near = anchor.start - hit.end < 80 and _RIGHT_BEHIND.fullmatch(gap) and not _NEW_CLAUSE.search(gap)
-            return time if near else earlier
-    return earlier
+    following = bisect_left(anchors, (hit.end,))
+    if following < len(anchors) and anchors[following].start - hit.end < 80:
+        gap = plain[hit.end : anchors[following].start].lstrip(BLANK)
+        if _RIGHT_BEHIND.fullmatch(gap) and not _NEW_CLAUSE.search(gap):
+            return _interval(anchors[following])
+    earlier = bisect_left(anchors, (hit.start,)) - 1
+    return _interval(anchors[earlier]) if earlier >= 0 else None
+
+
+def _governs(anchor: Anchor) -> bool:
+    return _interval(anchor) is not None and not anchor.span.lower().startswith(("until", "till"))
 
 
 def _interval(anchor: Anchor) -> tuple[float, float] | None:

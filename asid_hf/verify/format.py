@@ -23,11 +23,23 @@ _STRAY = (
 )
 _MOJIBAKE = re.compile(r"(?:[ÃÂâð][^\x00-\x7f]{1,3})+")  # UTF-8 read as Windows-1252, by its usual lead bytes
 _CERTAIN = 5  # the patterns of _STRAY up to here are stray inside a quotation too
+_VALID_TIME = re.compile(r"\d{1,4}(?:\.\d{1,3})?(?: ?s)?|\d{1,3}:[0-5]\d(?::[0-5]\d)?(?:\.\d{1,3})?(?: ?s)?")
+
+
+def _lost_time(match: re.Match) -> str:
+    """An opening time that is no time goes; a valid one stays as it is."""
+    if _VALID_TIME.fullmatch(match["time"].rstrip(".")) or re.fullmatch(r"\d{1,2}:[6-9]\d", match["time"]):
+        return match.group()
+    return match["next"].upper()
+
+
 _TIMES = (
     (re.compile(r"\b(\d{1,4}(?:\.\d+)?) ?s(?: ?s)+\b"), lambda m: f"{m[1]}s"),  # 12ss, 12 s s
     (re.compile(r"(?<=\b[Aa]t )(\d{1,2}):([6-9]\d)\b(?!:)"), lambda m: f"{int(m[1]) * 60 + int(m[2])}s"),  # 0:75
     (re.compile(r"\b(?:At|From|Around) s(?:ec(?:ond)?s?)?\b[,:]? *(\w?)"), lambda m: m[1].upper()),  # a lost number
     (re.compile(r" *\b(?:at|from|around) s(?:ec(?:ond)?s?)?\b(?=[,.; ])"), lambda m: ""),
+    (re.compile(r"(?:(?<=^)|(?<=[.!?\n] ))\[(\d{1,4}(?:\.\d+)?s)(?=,)(?![^\[\]\n]{0,12}\])"), lambda m: f"At {m[1]}"),
+    (re.compile(r"\b(?:At|Around|From) (?P<time>[:.]?\d[\d:.]*[\d:](?: ?s)?|:\d+)[,:]? *(?P<next>\w?)"), _lost_time),
     (re.compile(r"(?:\b[Aa]t )?\[\d{0,2}:?\d?[xX?_nN]+[\dxX?_:]*\][,:]? *"), lambda m: ""),  # [00:0x]
     (re.compile(r"(?:\b[Aa]t )?\b\d{2}:\d?[xX?_]{1,2}(?!\w)[,:]? *"), lambda m: ""),
 )
@@ -111,6 +123,7 @@ def _timestamps(text: str) -> list[Fault]:
         Fault(match.start(), match.end(), replace(match), "timestamp")
         for pattern, replace in _TIMES
         for match in pattern.finditer(text)
+        if replace(match) != match.group()
     ]
 
 

@@ -218,9 +218,16 @@ def _wrong_words(quoted: list[str], spoken: list[str], pairs: list[tuple[int, in
         around = [k for _, k in pairs[max(0, position - 2) : position + 3] if k is not None]
         near = spoken[max(0, min(around) - 1) : max(around) + 2] if around else []
         beside = [_plain(quoted[k]) for k in (i - 1, i + 1) if 0 <= k < len(quoted)]
-        if not _split_or_joined(word, beside, near):
+        misheard = j is not None and _begin_alike(word, spoken[j])
+        if not misheard and not _split_or_joined(word, beside, near):
             wrong.append(quoted[i])
     return wrong
+
+
+def _begin_alike(word: str, heard: str) -> bool:
+    """Whether two words share their first half, as "ripe" and "right": one sound was misheard."""
+    half = (min(len(word), len(heard)) + 1) // 2
+    return half >= 2 and not word.isdigit() and word[:half] == heard[:half] and abs(len(word) - len(heard)) <= 1
 
 
 def _split_or_joined(word: str, beside: list[str], near: list[str]) -> bool:

@@ -13,6 +13,8 @@ from asid_hf.verify.claims import Claim
 from asid_hf.verify.findings import Verdict
 
 SALIENT_SECONDS = 1.0  # a move as long as this must be mentioned
+SALIENT_MAGNITUDE = {"pan": 0.1, "tilt": 0.1, "zoom": 0.08}  # of the picture; less is drift
+DOMINANT = 3.0  # a move this many times larger hides another at the same time: a zoom off centre also drifts
 SURE = 0.5  # confidence below which a measured move neither confirms nor contradicts
 DIRECTION_BEHIND, DIRECTION_BEFORE = 40, 25  # characters around a claim in which its direction is looked for
 COVERED = 0.8  # share of a window that must be measured before a move is called absent
@@ -48,6 +50,11 @@ _TURNED = {
     "back": "in",
 }
 _DIRECTION = re.compile(rf"\b(?:{'|'.join(sorted(_TURNED, key=len, reverse=True))})\b", re.IGNORECASE)
+_PARTLY = re.compile(
+    r"\b(?:at first|initially|begins?|starts?|opens?|then|finally|afterwards?|before|after|until|settles?|"
+    r"comes? to (?:a )?(?:rest|stop|halt|standstill)|stops?|pauses?|ends?|again|briefly|for a moment)\b",
+    re.IGNORECASE,
+)
 _ALWAYS = re.compile(r"\b(?:throughout|entire(?:ly)?|whole|never|always|all along|at no point|from start to)\b", re.I)
 
 
@@ -75,14 +82,26 @@ def check_camera(case: Case) -> list[Verdict]:
 
 
 def salient_moves(moves: list[CameraMove]) -> list[CameraMove]:
-    """Moves that a caption must mention: pans, tilts and zooms of a second or more.
+    """Moves that a caption must mention: pans, tilts and zooms of a second or more and of some size.
 
     Example:
         >>> salient_moves([{"shot": 0, "start": 0, "end": 0.6, "motion": "pan_left", "magnitude": 1, "confidence": 1}])
         []
     """
     moving = [move for move in moves if move["motion"] not in ("static", "shake")]
-    return [move for move in moving if move["end"] - move["start"] >= SALIENT_SECONDS and move["confidence"] >= SURE]
+    return [
+        move
+        for move in moving
+        if move["end"] - move["start"] >= SALIENT_SECONDS
+        and move["confidence"] >= SURE
+        and move["magnitude"] >= SALIENT_MAGNITUDE[move["motion"].partition("_")[0]]
+        and not any(_hides(other, move) for other in moving)
+    ]
+
+
+def _hides(larger: CameraMove, move: CameraMove) -> bool:
+    together = overlap(larger["start"], larger["end"], (move["start"], move["end"]))
+    return larger["magnitude"] >= DOMINANT * move["magnitude"] and together > 0.5 * (move["end"] - move["start"])
 
 
 def _judge(claim: Claim, case: Case, moves: list[CameraMove], claims: list[Claim]) -> Verdict | None:
@@ -112,6 +131,8 @@ def _judge_static(claim: Claim, case: Case, moves: list[CameraMove], claims: lis
     always = bool(sentence and _ALWAYS.search(sentence.text))
     if claim.negated:
         return None
+    if sentence and _PARTLY.search(sentence.text) and any(move["motion"] == "static" for move in moves):
+        return None  # still for a while, and it is for a while
     told = [c for c in claims if c.value != "static" and not c.negated]
     window = (0.0, case.duration) if always or claim.time is None else claim.time
     moving = [move for move in salient_moves(moves) if overlap(move["start"], move["end"], window) >= SALIENT_SECONDS]

@@ -10,6 +10,7 @@ from asid_hf.verify.claims import Claim
 from asid_hf.verify.findings import Verdict
 
 _CONTRADICTS = {"dark": ("bright",), "dim": ("bright",), "bright": ("dark",)}
+AGAINST = 0.65  # share of the time claimed that must show the opposite
 BRIGHT_ENOUGH, DARK_ENOUGH = 0.45, 0.20  # mean brightness that also contradicts "dark", and "bright"
 _TURNED = {
     "dark": "bright",
@@ -55,15 +56,19 @@ def check_light(case: Case) -> list[Verdict]:
 
 
 def _judge(claim: Claim, case: Case, light: LightEvidence) -> Verdict | None:
-    spans = [s for s in light["spans"] if overlap(s["start"], s["end"], case.window(claim)) > 0]
-    spans = spans or [{"level": light["level"], "brightness": light["brightness"]}]
-    if not all(_contradicts(claim.value, span) for span in spans):
+    window = case.window(claim)
+    spans = [s for s in light["spans"] if overlap(s["start"], s["end"], window) > 0]
+    spans = spans or [{"start": 0.0, "end": 1.0, "level": light["level"], "brightness": light["brightness"]}]
+    lengths = [min(span["end"], window[1]) - max(span["start"], window[0]) for span in spans]
+    against = sum(length for span, length in zip(spans, lengths, strict=True) if _contradicts(claim.value, span))
+    if against < AGAINST * sum(lengths):
         return None
-    brightness = sum(span["brightness"] for span in spans) / len(spans)
-    evidence = f"The picture's mean brightness is {brightness:.2f} of 1: {spans[0]['level']}."
+    brightness = sum(span["brightness"] * length for span, length in zip(spans, lengths, strict=True)) / sum(lengths)
+    level = max(zip(lengths, spans, strict=True), key=lambda pair: pair[0])[1]["level"]
+    evidence = f"The picture's mean brightness is {brightness:.2f} of 1: {level}."
     suggestion = _WORD.sub(lambda m: _like(m.group(), _TURNED[m.group().lower()]), claim.span)
     attribute = case.attribute_at(claim.start, "camera")
-    reason = f"the picture is {spans[0]['level']}"
+    reason = f"the picture is {level}"
     return Verdict(
         "error",
         attribute,
@@ -79,7 +84,7 @@ def _judge(claim: Claim, case: Case, light: LightEvidence) -> Verdict | None:
 def _contradicts(value: str, span: dict) -> bool:
     if span["level"] in _CONTRADICTS.get(value, ()):
         return True
-    if value == "dark":
+    if value in ("dark", "dim"):
         return span["brightness"] >= BRIGHT_ENOUGH
     return value == "bright" and span["brightness"] <= DARK_ENOUGH
 

@@ -14,6 +14,7 @@ from asid_hf.verify.checks.retime import wrong_time
 from asid_hf.verify.claims import Claim
 from asid_hf.verify.findings import Verdict
 from asid_hf.verify.sentences import quoted_ranges
+from asid_hf.verify.words import align_quote
 
 SALIENT_SECONDS = 1.0  # text shown as long as this must be mentioned
 SALIENT_LETTERS = 2
@@ -56,6 +57,16 @@ def nearness(quote: str, read: str) -> float:
     return SequenceMatcher(None, normalise(quote), normalise(read), autojunk=False).ratio()
 
 
+def read_on_screen(quote: str, readings: list[ScreenText] | None) -> bool:
+    """Whether a quotation stands on the screen.
+
+    Example:
+        >>> read_on_screen("open", [{"text": "OPEN", "start": 0, "end": 1, "box": [0, 0, 1, 1], "confidence": 1}])
+        True
+    """
+    return any(_same(quote, text["text"]) for text in _blocks(readings or []))
+
+
 def _judge(claim: Claim, case: Case, readings: list[ScreenText], texts: list[ScreenText]) -> Verdict | None:
     if claim.negated:
         salient = [reading for reading in readings if _salient(reading)]
@@ -69,7 +80,7 @@ def _judge(claim: Claim, case: Case, readings: list[ScreenText], texts: list[Scr
             text = same[0]
             return wrong_time(claim, case, text["start"], text["end"], phrasing.say_screen_text(text, case.duration))
         return None
-    if any(_same(claim.quote, utterance["text"]) for utterance in case.transcript):
+    if align_quote(claim.quote, case.transcript).verdict == "matched":
         return None  # said, not shown: the parser's doubt is not the caption's fault
     near = max(texts, key=lambda text: nearness(claim.quote, text["text"]), default=None)
     if near and nearness(claim.quote, near["text"]) >= MISREAD:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 from asid_hf.verify import phrasing
 from asid_hf.verify.case import Case, overlap
 from asid_hf.verify.claims import Claim
 from asid_hf.verify.findings import Verdict
 
+_NO_SOUND = re.compile(r"\b(?:without|no|zero|lacks?|silent)\b", re.IGNORECASE)
+_IS_SILENT = re.compile(
+    r"\s+(?:\w+ )?(?:is|remains|stays|was) (?:\w+ )?(?:silent|mute|muted|empty|absent|missing)\b", re.I
+)
 QUIET_SHARE = 0.5  # a stretch with less silence than this is not silent
 AUDIBLE_SECONDS = 1.0
 
@@ -32,9 +38,9 @@ def check_sound(case: Case) -> list[Verdict]:
         return []
     verdicts = []
     for claim in case.claims_of("sound"):
-        says_silence = (claim.value == "silence") != claim.negated or (claim.negated and claim.value == "any")
+        says_silence = _says_silence(claim, case)
         if sound is None or sound["silent"]:
-            if not claim.negated and claim.value != "silence":
+            if not claim.negated and not says_silence:
                 reason = "the clip is silent" if sound else "the clip has no sound"
                 verdicts.append(_verdict(claim, case, phrasing.say_sound(sound, case.duration)[0], reason))
         elif says_silence and (heard := _heard(case, claim)):
@@ -43,6 +49,14 @@ def check_sound(case: Case) -> list[Verdict]:
             evidence = phrasing.say_sound({**sound, "spans": [span]}, case.duration)
             verdicts.append(_verdict(claim, case, " ".join(evidence), "music plays"))
     return verdicts
+
+
+def _says_silence(claim: Claim, case: Case) -> bool:
+    if claim.value == "silence":
+        return not claim.negated
+    if _NO_SOUND.search(claim.span) or _IS_SILENT.match(case.draft, claim.end):
+        return True
+    return claim.negated and claim.value == "any"
 
 
 def _heard(case: Case, claim: Claim) -> str:

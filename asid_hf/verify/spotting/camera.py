@@ -66,7 +66,7 @@ _DOLLY = re.compile(
     r"clos(?:es|ing) in|(?:comes?|gets|draws) (?:in|closer)|approaches|tightens)"
     r"|(?P<wider>pull(?:s|ed|ing)? (?:\w+ly )?(?:back|out|away)|pull-?back|mov(?:es?|ed|"
     r"ing) (?:\w+ly )?(?:back(?:wards?)?|away|out)|back(?:s|ed|ing) (?:away|up|out)|doll(?:y|ies|ied|"
-    r"ying) (?:\w+ly )?(?:out|back)|dolly-out|retreats|withdraws|recedes|widens|widening))\b"
+    r"ying) (?:\w+ly )?(?:out|back)|dolly-out|retreats|withdraws|recedes|widens|widening|broadens))\b"
 )
 _DOLLY_NOUN = re.compile(r"push-in|pull-?back|doll")
 _TRAVEL = re.compile(
@@ -129,12 +129,13 @@ _SHAKE = re.compile(
 _SIZE = (
     r"wider?|long|medium|establishing|overhead|aerial|tracking|tight|master|dolly|crane|drone|panoramic|reaction|"
     r"cowboy|reverse|point-of-view|pov|over-the-shoulder|macro|top-down|bird's[- ]eye|high-angle|low-angle|eye-level|"
-    r"frontal|waist-up|full-body|head-on|mid|medium-wide|medium-close|close|closer|wide-angle|zoomed-in|zoomed-out|"
-    r"first-person|extreme|follow|detailed close"
+    r"frontal|broader|satellite|waist-up|full-body|head-on|mid|medium-wide|medium-close|close|closer|wide-angle|"
+    r"zoomed-in|zoomed-out|first-person|extreme|follow|detailed close"
 )
 _NAMED = re.compile(
     r"\b(?:(?:(?:extreme|tight|medium|detailed|another|magnified) )?close[- ]?ups?(?: (?:shots?|views?|angle))?"
-    rf"|(?:{_SIZE})[- ](?:close[- ]?up )?(?:angled? )?(?:shots?|views?|angles?|perspectives?)"
+    rf"|(?:{_SIZE})[- ](?:close[- ]?up )?(?:(?:angled?|outdoor|indoor|interior|exterior|top) )?(?:shots?|views?|"
+    rf"angles?|perspectives?)"
     r"|(?:aerial|drone) footage|full shots?|two-shots?|(?:side|rear|front|top|back|bottom|down|overhead) (?:view|"
     r"angle)s?(?! mirror)"
     r"|(?:low|high|wide|dutch|canted|oblique|overhead|side|top|bird's-eye)[- ]angle|(?:eye|ground|waist)[- ]level"
@@ -153,8 +154,8 @@ _FOCUS = re.compile(
     r"begins|by|starts|ends|with|maintains|returns|and)){0,4} (?:focus(?:es|ed|ing)?"
     rf"(?: {_ADVERB})? (?:on|in)|cent(?:ers|red|ered|ering|ring) on|trained on|fixed on|lingers on|steadied on|"
     rf"concentrates on)\b"
-    r"|\bfocus (?:\w+ly |again |still |then |also |now )?(?:remains|stays|returns|is|continues|lies|lingers|rests)"
-    r"(?: \w+ly| back| once more| again| still)?(?: on| to)\b"
+    r"|\b(?:an?|the|its|continuous|close) focus on\b|\bfocus (?:\w+ly |again |still |then |also |now )?(?:remains|"
+    r"stays|returns|is|continues|lies|lingers|rests)(?: \w+ly| back| once more| again| still)?(?: on| to)\b"
     r"|\bcamera (?:\w+ )?(?:brings (?:the |its )?focus|shifts (?:its |the )?focus|adjusts|follows|tracks|trails|"
     r"circles|orbits|revolves|spins|flips|moves|travels|glides|sweeps|turns|rotates|swings|shifts angles?|"
     r"shifting angles?|explores|exits)\b"

@@ -19,13 +19,14 @@ _WITHIN = (  # what may stand between the subject and the verb
     rf"and|"
     r"view|focus|scene|screen|angle|transition)){0,4}"
 )
+_ELSEWHERE = r"(?:in|out)doors|inside|outside|underwater|elsewhere|overhead|upstairs|downstairs|home"
 _THERE = rf"(?:\s+(?:{_ADVERB}|scenes?|views?|focus|angles?|shots?|perspectives?|settings?|gears)){{0,3}}"
 _CHANGE = re.compile(
     rf"\b(?:(?:the|this|each) )?(?P<subject>{_FILM}|it|which){_WITHIN}\s+(?:"
-    r"(?:transition(?:s|ed|ing)?|cuts?|cutting|shift(?:s|ed|ing)?|switch(?:es|ed|ing)?|chang(?:es|ed|ing)|fad(?:es?|ed|"
-    r"ing)|dissolv(?:es|ed|ing)|jump(?:s|ed|ing)|flash(?:es|ed)|alternat(?:es|ed|ing)|reverts?|snaps|wipes|intercuts|"
-    r"segues)"
-    rf"{_THERE}\s+(?:to|into|between|from|in|out|back|onto|through|among|towards?|with)\b"
+    r"(?:transition(?:s|ed|ing)?|cuts?|cutting|shift(?:s|ed|ing)?|switch(?:es|ed|ing)?|chang(?:es?|ed|ing)|fad(?:es?|"
+    r"ed|ing)|dissolv(?:es|ed|ing)|jump(?:s|ed|ing)|flash(?:es|ed)|alternat(?:es?|ed|ing)|circles?|reverts?|snaps|"
+    r"wipes|intercuts|segues)"
+    rf"{_THERE}\s+(?:to|into|between|from|in|out|back|onto|through|among|towards?|with|{_ELSEWHERE})\b"
     r"|(?:transition(?:s|ed)?|changes|shifts|switches|fades|cuts|dissolves)(?=[,.;]|\s+(?:as|and|again|once|while|"
     r"smoothly|seamlessly|where|when|abruptly|quickly|several|multiple|sharply)\b)"
     r"|(?P<goes>mov(?:es|ed|ing)|return(?:s|ed|ing)|goes|went|comes|progress(?:es|ing)|proceeds|advances|leaps|pivots|"
@@ -33,8 +34,13 @@ _CHANGE = re.compile(
     rf"{_THERE}\s+(?:on to|onto|to|into)\b(?!\s+(?:\w+ly )?(?:show|display|reveal|feature|highlight|be|the beat|"
     rf"explain|"
     r"demonstrate|detail|include|life|focus|present|discuss|describe|explore|illustrate|have|\w+ (?:how|that)))"
-    r"|back to\b)"
+    rf"|(?:moves|returns|goes)(?: \w+ly| back)? (?:{_ELSEWHERE})\b|back to\b)"
 )
+_BACK_TO_SHOT = re.compile(
+    r"\b(?:it|and(?: then)?) (?P<cut>(?:returns|goes|moves|cuts|shifts)(?: \w+ly| back)? to (?:an?|the) (?:[\w-]+ )?"
+    r"(?:close-?up|shot|view|scene|footage|clip|setting))\b"
+)
+_TO_A_SIDE = re.compile(r"\s*(?:the |its |their )?(?:far )?(?:left|right)\b")
 _WEAK_SUBJECT = re.compile(r"it|which|displays?|action|screens?|content|environments?")
 _THING_BEFORE = re.compile(
     r"\b(?:text|audio|music|sound|voice|tone|subtitle|caption|title|he|she|they|score|emoji|colou?r|lighting|who|with|"
@@ -42,14 +48,15 @@ _THING_BEFORE = re.compile(
     r" on the| a| of the)? $"
 )
 _OPENING = re.compile(
-    r"\W{0,3}(?:(?:next|then|finally|subsequently|suddenly|later|afterwards?|after that),? )?(?:\w+ly )?"
-    r"(?P<cut>(?:transitioning|cutting|switching|shifting|returning|changing|jumping|fading|reverting|moving back|back)"
-    r"(?: \w+ly| back| again| over| away| scenes?| focus)?(?: (?:to|into|from|between)))\b"
+    r"\W{0,3}(?:(?:next|then|finally|subsequently|suddenly|later|afterwards?|"
+    r"after that),? )?(?:\w+ly )?(?P<cut>switching scenes|(?:transitions|cuts|shifts|transitioning|cutting|switching|"
+    r"shifting|returning|changing|jumping|fading|reverting|moving back|back)(?: \w+ly| back| again| over| away|"
+    r" scenes?| focus)?(?: (?:to|into|from|between)))\b"
 )
 _JOINED = re.compile(  # "..., then cuts to", "before transitioning to": the subject stands further ahead
-    r"\b(?:before|then|and|after|by|while|with)\s+(?:\w+ly |then |quickly )?(?P<cut>(?:transitioning|transitions|"
-    r"cutting|cuts?|switch(?:es|ing)|shifts|dissolv(?:es|ing)|fad(?:es|ing)|intercut|interspersed)(?: \w+ly| back|"
-    r" again| over| away){0,2} (?:to|into|between|from|with))\b"
+    r"(?:\b(?:before|then|and|after|by|while|with)|,)\s+(?:\w+ly |then |quickly )?(?P<cut>(?:transitioning|transitions|"
+    r"cutting|cuts?|switch(?:es|ing)|shift(?:s|ing)|dissolv(?:es|ing)|fad(?:es|ing)|intercut|interspersed)(?: \w+ly|"
+    r" back| again| over| away){0,2} (?:to|into|between|from|with))\b"
     r"|\b(?:seamless|smooth|quick|abrupt|rapid|fluid|dynamic)(?:ly)? (?P<style>transition(?:s|ing|ed)?|cuts?|cutting|"
     r"switch(?:es|ing)|shift(?:s|ing)?)(?= (?:to|into|between|through|from|of|back|across|with|in)\b|[,.])"
 )
@@ -67,13 +74,15 @@ _NOUN = re.compile(
     r"|\b(?:scene|shot|frame|visual|screen|another|an?|the|this|swift|sudden|final|video|with|each) (?:(?:quick|smooth|"
     r"seamless|swift|visual|brief|sudden|scene) )?(?:transition|switch|shift|change)s?(?= (?:back )?(?:to|into|from|"
     r"between)\b"
-    r"| occurs| happens| effect)|\bscene (?:transition|change)s?\b|\btransition effects?\b|\bchange of scene\b|"
+    r"| occurs| happens| effect)|\b(?:an?|the|this|another|final) (?:[a-z]{4,12} )?transition\b(?! (?:in|of) (?:mood|"
+    r"tone|emotion|her|his))"
+    r"|\bscene (?:transition|change)s?\b|\btransition effects?\b|\bchange of scene\b|"
     r"\bwipe transition\b"
 )
 _NEXT = re.compile(
     r"\b(?:(?:in|during|with|into|through) )?(?:the |an? )?(?:very )?(?:next|following|subsequent|ensuing|succeeding|"
     r"new|another|different) (?:(?!video|paper|hair|movie|paint|screw|gun)\w+ )?(?P<unit>scenes?|shots?|frames?|clips?|"
-    r"segments?|sequences?)\b"
+    r"footage|segments?|sequences?)\b"
 )
 _MERE_PART = re.compile(r"\b(?:new|another|different) (?:\w+ )?(?:frames?|sequences?|segments?|clips?)$")
 _SINGLE_TAKE = re.compile(
@@ -116,6 +125,8 @@ def spot_cuts(plain: str) -> Iterator[Hit]:
     for match in _CHANGE.finditer(plain):
         if match["subject"] == "focus" and "return" in match.group():  # the camera's claim
             continue
+        if _TO_A_SIDE.match(plain, match.end()):  # a pan
+            continue
         weak = _WEAK_SUBJECT.fullmatch(match["subject"]) and (match["goes"] or "chang" in match.group())
         if not weak and not _THING_BEFORE.search(before(plain, match.start(), 24)):
             yield _cut(plain, *match.span())
@@ -128,6 +139,8 @@ def spot_cuts(plain: str) -> Iterator[Hit]:
         with_film = _FILM_WORD.search(head) is not None or name == "style"
         if with_film and not (match[name].startswith("cut") and _CUTTER.search(head[-60:])):
             yield _cut(plain, *match.span(name))
+    for match in _BACK_TO_SHOT.finditer(plain):
+        yield _cut(plain, *match.span("cut"))
     for match in _NOUN.finditer(plain):
         if "cut" not in match.group() or not _CUTTER.search(before(plain, match.start(), 60)):
             yield _cut(plain, *match.span())

@@ -20,7 +20,7 @@ _TEXT = (
     r"buttons|tagged|inscribed|printed|marked|engraved|stamped|usernames?|handles?|icons?|options?|folders?|numbers?|"
     r"credits?|menu|tabs?|spelling|spells|bearing|emblazoned|branding|timestamp|typed|types|typing|scoreboard|"
     r"license plates?|emoji|font|writes|writing|boxe?s?|branded|translated|indicating|indicated by|displays|marks|"
-    r"denotes|search)"
+    r"denotes|pops up|posts?|posting|posted|letter)"
 )
 _VOICE = (
     r"(?:audio|voice-?\s?overs?|voices?|narrations?|narrators?|dialogues?|conversations?|commentary|commentators?|"
@@ -43,12 +43,15 @@ _ONLY_SAID = re.compile(
     r"speak|s[iau]ng|shout|yell|whisper|scream|narrat|exclaim|repl|utter|murmur|mutter|chant|interject|quip|jok|chim|"
     r"spoken|inquir|retort|respond|bid|answer|confess|greet"
 )
+_WEAK_VERB = re.compile(r"follows|begins?|proceeds?|persists|resum\w+|continu\w+|highlight\w+|reflect\w*|emphasi\w+")
 _SPOKEN = re.compile(r"\b(?:spoken|heard|voiced)\b")
 _BUBBLE = re.compile(r"\b(?:bubbles?|messages?|captions?|subtitles?|texts?)\b")
-_PICTURE_BEFORE = re.compile(r"\b(?:frame|image|page|picture|slide)\s+$")
+_PICTURE_BEFORE = re.compile(
+    rf"\b(?:frame|image|page|picture|{_WRITING})(?: overlay)?\s+(?:(?:also|then|now|\w+ly|that)\s+)?$"
+)
 _SAID_WITH_TEXT = re.compile(
-    rf"\b(?!repeats?|follows|begins|"
-    rf"continues)(?:{REPORTING})(?: \w+ly)?(?P<audio> in the audio)?,? (?P<text>with (?:the )?(?:\w+ )?texts?)[,:]?\s*$"
+    rf"\b(?!repeat|follow|begin|continu|conclud|highlight|resum|proceed|reveal|emphasi|"
+    rf"introduc)(?:{REPORTING})(?: \w+ly)?(?P<audio> in the audio)?,? (?P<text>with (?:the )?(?:\w+ )?texts?)[,:]?\s*$"
     r"|\bin the audio,? (?P<text_too>with (?:the )?texts?)[,:]?\s*$"
 )
 _BOTH = re.compile(
@@ -112,7 +115,25 @@ _JOINT = re.compile(
     r"^[\s,;/&.)(]*(?:(?:and|or|then|also|followed by|along with|as well as|beside|next to|"
     r"in addition to)\b\s*)*(?:the )?$"
 )
+_CHANGES_TO = re.compile(
+    r"^\W*(?:(?:and|then|which|later|finally|it|before|also|subsequently|\w+ly) ){0,3}(?:(?:chang|updat|switch|"
+    r"transition|shift|turn)(?:es|s|ing)? )?(?:back )?(?:in)?to\s*$"
+)
+_NEW_SENTENCE = re.compile(
+    r"\s+(?:The|An?|He|She|They|It|As|Next|Then|This|In|His|Her|Another|Background|Following|Music|With|At|While|"
+    r"Meanwhile)\b"
+)
 _ANOTHER = re.compile(r"^(?:,|\s+and)\s*(?:(?:and|or|with|plus|then) )?(?:[\w-]{1,20} ){0,4}$")
+_ENTERED_BEFORE = re.compile(
+    r"\b(?:(?:click|tap|press|select|typ|enter|choos|search|hover|open|highlight)(?:e?s|ing|ed|en)?(?: (?:on|for|over|"
+    r"in))?(?: the)?|search(?:es)? for|dates?|times?|scores?|priced? at|code|website|channel|file|folder|tab|option|"
+    r"section|ads? (?:by|for)|advertisements? for|search term|page)\s*$"
+)
+_UNIT_BEHIND = re.compile(
+    r"^\s*(?:website|webpage|site|page|section|submenu|menu|dropdown|keys?|panel|plate|license plate|display|channel|"
+    r"field|amount|advertisement|tab|column|row|setting|directory|file)\b"
+)
+_WRITTEN_LOOK = re.compile(r"^(?=[^a-z]*[A-Z0-9])[^a-z]{2,}$")
 _SONG_BEFORE = re.compile(
     r"\b(?:s[aiu]ng|sings|singing|perform\w*|play(?:s|ing|ed)?|cover\w*|hum(?:s|ming)|tune|track)\b[\w ,:]{0,14}$"
 )
@@ -150,7 +171,9 @@ def classify_quotations(text: str, plain: str, quotations: list[Quotation], star
     for run in _runs(plain, quotations):
         left = plain[max(start, run[0].outer_start - 160) : run[0].outer_start].rpartition(BLANK)[2]
         right = _ASIDE.sub("", plain[run[-1].outer_end : min(end, run[-1].outer_end + 240)]).partition(BLANK)[0]
-        kind = _kind(left, right, text[run[0].start : run[-1].end], run[0].style, kind)
+        if text[run[-1].end - 1] in ".!?" and _NEW_SENTENCE.match(text, run[-1].outer_end):
+            right = ""
+        kind = _kind(left, right, " ".join(text[one.start : one.end] for one in run), run[0].style, kind)
         said = _SAID_WITH_TEXT.search(left)
         if said and "speech" in kind:
             offset = run[0].outer_start - len(left)
@@ -181,7 +204,7 @@ def _runs(plain: str, quotations: list[Quotation]) -> list[list[Quotation]]:
 
 
 def _kind(left: str, right: str, words: str, style: str, previous: str) -> str:
-    """ "speech", "screen_text", both, or "" for a quotation between the plain words `left` and `right`."""
+    """Tell "speech", "screen_text", both, or "" for a quotation between the plain words `left` and `right`."""
     if _BOTH.search(left[-70:]):
         return "screen_text speech"
     if _SAID_WITH_TEXT.search(left):
@@ -189,6 +212,8 @@ def _kind(left: str, right: str, words: str, style: str, previous: str) -> str:
     if _SONG_BEFORE.search(left) and _is_title(words):
         return ""
     cue, gap, cue_to_end = _cue_before(left)
+    if _ENTERED_BEFORE.search(left) or _UNIT_BEHIND.match(right):
+        return "screen_text"
     if _NAME_BEFORE.search(left) and not _NOUN_BEHIND.search(right):
         return ""
     if _HEARD_BEHIND.search(right) or _WORDS_SAID.search(left):
@@ -211,19 +236,23 @@ def _kind(left: str, right: str, words: str, style: str, previous: str) -> str:
         return "speech"
     if _PLACED_BEHIND.search(right):
         return "screen_text"
+    if _FOREIGN.search(words) or (
+        _WRITTEN_LOOK.search(words) and (style == "single" or words.upper() != words.lower())
+    ):
+        return "screen_text" if not naming or style == "single" else ""
     if naming and not _utterance(words):
-        return "screen_text" if _FOREIGN.search(words) else ""
+        return "screen_text" if style == "single" and previous == "screen_text" else ""
     if cue and gap <= 14:
         return cue
     if _JOINT.match(left[-60:]) or not left.strip(" ,.:;'") or "followed by" in left or "respond" in left:
         if previous:
             return previous
+    if previous and _CHANGES_TO.search(left):
+        return previous
     if previous == "screen_text" and _ANOTHER.match(left):
         return previous
-    if left.rstrip().endswith(":") and _utterance(words):
+    if left.rstrip().endswith(":") and (_utterance(words) if style == "double" else _ADDRESSING.search(words)):
         return "speech"
-    if _FOREIGN.search(words):
-        return "screen_text"
     return "speech" if style == "double" and _utterance(words) else ""
 
 
@@ -235,19 +264,22 @@ def _cue_before(left: str) -> tuple[str, int, int]:
     between = left[cue.end() :] if cue else ""
     if cue is None or _CLAUSE.search(between.removesuffix(" as ")):
         return "", 0, 0
+    if cue["verb"] and _WEAK_VERB.fullmatch(cue["verb"]) and len(between.split()) > 1:
+        return "", 0, 0
     kind = "screen_text" if cue["text"] else "speech" if cue["voice"] else _kind_of_verb(left, cue)
     return kind, len(between.split()), len(between)
 
 
 def _kind_of_verb(left: str, verb: re.Match) -> str:
     """A verb like "says" takes its kind from its subject: a text shows what a person says."""
-    if _PICTURE_BEFORE.search(left[: verb.start()]):
+    if _PICTURE_BEFORE.search(left[: verb.start()]) and not _ONLY_SAID.match(verb["verb"]):
         return "screen_text"
     clauses = _CLAUSE.split(left[: verb.start()])
     for piece in reversed(clauses[-1].split(",") if clauses else []):
         subject = _SUBJECT.search(piece)
         if subject is None or re.match(
-            r"^\s*(?:\w+ing|\w+ed|who|in|on|at|then|still|with (?!.*\btexts?\b)(?!.*caption))\b", piece
+            r"^\s*(?:\w+ing|\w+ed|who|in|on|at|then|still|with (?!.*\b(?:texts?|captions?|subtitles?|overlays?|titles?|words)\b))\b",
+            piece,
         ):
             continue
         if (_ONLY_SAID.match(verb["verb"]) and not _BUBBLE.search(piece)) or _SPOKEN.search(piece):

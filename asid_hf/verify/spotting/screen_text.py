@@ -25,6 +25,10 @@ _CAPTIONED = re.compile(
 _CAPITALS = re.compile(
     r"(?=[A-Z0-9$@#&]*[A-Z]{2})[A-Z0-9$@#&][A-Z0-9$@#&'!?%.:-]*(?:\s+[A-Z0-9$@#&][A-Z0-9$@#&'!?%:-]*){0,12}(?![a-z])"
 )
+_READOUT = re.compile(
+    r"\b(?:scoreboard|timer|timestamp|countdown|counter|speedometer|readings?|priced)\b[^.;,\d¤]{0,40}?(?<![\w:])"
+    r"(?P<words>[$€£]?\d[\d:.,/-]*(?<![.,])(?:\s?(?:%|mph|km/h|volts?|amps?|grams?|seconds?|degrees))?)(?!\w)"
+)
 _READS_TITLE = re.compile(
     r"\b(?:(?:title|text|caption|sign|banner|subtitle|label|card|screen|logo|overlay)s? (?:\w+ ){0,2}?(?:reads?|"
     r"reading|says|saying|stating)|titled|labell?ed)[:,]?\s+(?P<words>[A-Z][\w'&-]*(?:\s+(?:(?:of|the|and|to|a|in|for|"
@@ -52,6 +56,8 @@ def spot_screen_text(plain: str, sentence: str = "") -> Iterator[Hit]:
         if words and plain[words.start() : words.end()].isascii():
             quote = words.group().rstrip(".:-")
             yield Hit(words.start(), words.start() + len(quote), "screen_text", "quote", False, quote)
+    for match in _READOUT.finditer(plain):
+        yield Hit(*match.span("words"), "screen_text", "quote", False, sentence[slice(*match.span("words"))])
     for match in _READS_TITLE.finditer(sentence):
         yield Hit(*match.span("words"), "screen_text", "quote", False, match["words"])
     for match in _PRESENT.finditer(plain):

@@ -20,17 +20,18 @@ _SINGING = (
 )
 _NOISE = (
     r"(?:bangs?|thuds?|thumps?|s?whoosh(?:es|ing)?|beep(?:s|ing)?|ding(?:s|ing)?|click(?:s|ing)|clink(?:s|ing)?|"
-    r"clank(?:s|ing)?|clang(?:s|ing)?|clatter(?:s|ing)?|chim(?:es|ing)(?! in)|buzz(?:es|ing)?|hums|humming|hiss(?:es|"
-    r"ing)?|sizzl(?:es?|ing)(?=,? (?:sounds?|noises?|of|as|in|on|while|is|can|and|continues|loudly)\b|[,.])|"
+    r"clank(?:s|ing)?|clang(?:s|ing)?|clatter(?:s|ing)?|chim(?:es|ing)(?! in)|buzz(?:es|ing)?|hums|hum(?= of)|humming|"
+    r"hiss(?:es|ing)?|sizzl(?:es?|ing)(?=,? (?:sounds?|noises?|of|as|in|on|while|is|can|and|continues|loudly)\b|[,.])|"
     r"crackl(?:es?|ing)|crunch(?:es|ing)?|creak(?:s|ing)?|squeak(?:s|ing)?|squeal(?:s|ing)?|screech(?:es|ing)?|"
     r"rumbl(?:es?|ing)|roar(?:s|ing)?|bark(?:s|ing)|meow(?:s|ing)?|chirp(?:s|ing)?|growl(?:s|ing)?|howl(?:s|ing)?|"
     r"whimper(?:s|ing)?|whin(?:es|ing)|moo(?:s|ing)|neigh(?:s|ing)?|quack(?:s|ing)?|sirens?|alarms?(?= (?:sounds?|"
-    r"blares?|rings?|goes|beeps?))|gun ?shots?|gunfire|applause|laughter|giggl(?:es|ing)|chuckl(?:es|ing)|cheer(?:s|"
-    r"ing)(?! up)|clapping|applaud(?:s|ing)|gasps?|gasping|sighs?|sighing|sobs|sobbing|scream(?:s|ing)?|shriek(?:s|"
-    r"ing)?|groan(?:s|ing)?|grunt(?:s|ing)?|moan(?:s|ing)?|snor(?:es|ing)|cough(?:s|ing)?|sneez(?:es|ing)|sniffl(?:es|"
-    r"ing)|burps?|whistl(?:es?|ing)|honk(?:s|ing)?|ringing|(?:phone|bell|telephone) rings|ringtone|rustl(?:es|ing)|"
-    r"splashing(?= (?:sounds?|of|can|is|and))|gurgl(?:es|ing)|footsteps|thunder|rattl(?:es|ing)|knocking|squelch\w*|"
-    r"boing|heartbeat|white noise|ticking|(?:baby|babies|infant|child) (?:cries|crying|wails|wailing))"
+    r"blares?|rings?|goes|beeps?))|gun ?shots?|gunfire|applause|laugh(?:ter|s|ing)|giggl(?:es|ing)|chuckl(?:es|ing)|"
+    r"cheer(?:s|ing)(?! up)|clapping|applaud(?:s|ing)|gasps?|gasping|sighs?|sighing|sobs|sobbing|scream(?:s|ing)?|"
+    r"shriek(?:s|ing)?|groan(?:s|ing)?|grunt(?:s|ing)?|moan(?:s|ing)?|snor(?:es|ing)|cough(?:s|ing)?|sneez(?:es|ing)|"
+    r"sniffl(?:es|ing)|burps?|whistl(?:es?|ing)|honk(?:s|ing)?|ringing|(?:phone|bell|telephone) rings|ringtone|"
+    r"rustl(?:es|ing)|splashing(?= (?:sounds?|of|can|is|and))|gurgl(?:es|ing)|footsteps|thunder|rattl(?:es|ing)|"
+    r"knocking|squelch\w*|boing|heartbeat|white noise|ticking|(?:baby|babies|infant|child) (?:cries|crying|wails|"
+    r"wailing))"
 )
 _QUALIFIER = (
     r"(?:(?!the\b|an?\b|and\b|with\b|by\b|of\b|to\b|for\b|in\b|is\b|are\b|its\b|his\b|her\b|that\b|as\b|no\b|"

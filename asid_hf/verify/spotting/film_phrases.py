@@ -1,0 +1,100 @@
+"""Film language that names a move, a cut or the light in other words than the plain verbs: nouns, figures of speech."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from asid_hf.verify.spotting.plain import Hit, is_negated
+
+_CAMERA = r"(?:camera|lens|viewpoint|framing|camera ?work|shot|view)"
+_PICTURE = r"(?:image|picture|video|scene|footage|frame|shot|clip|lighting|light|everything|setting|room)"
+_SLOWLY = r"(?:\s+(?:[a-z]+ly|then|gently|further|slightly|a little))*"
+_WAYS = {"left": "pan_left", "right": "pan_right", "up": "tilt_up", "down": "tilt_down"}
+
+_NOUN = re.compile(  # "a swift downward tilt", "a steady leftward pan of the camera"
+    r"\b(?P<way>left|right|up|down)wards? (?:[a-z-]+ ){0,2}?(?P<noun>pans?|tilts?|sweeps?|swings?|drifts?|"
+    r"camera (?:move(?:ment)?|motion))\b"
+)
+_NOUN_BEHIND = re.compile(  # "a swift tilt down", "a slow pan to the right"
+    r"\b(?:pan|tilt|sweep|swing) (?:[a-z]+ly )?(?:to(?:wards?)? (?:the |its )?)?(?P<way>left|right|up|down)(?:wards?)?\b"
+)
+_IT_MOVES = re.compile(  # the camera, named in the sentence before
+    rf"\bit{_SLOWLY} (?P<verb>pans|tilts){_SLOWLY} (?:to(?:wards?)? (?:the |its )?)?(?P<way>left|right|up|down)"
+    rf"(?:wards?)?\b|\bit{_SLOWLY} zooms{_SLOWLY} (?P<zoom>in|out)\b"
+)
+_GAZE = re.compile(
+    rf"\b{_CAMERA}{_SLOWLY} (?:(?P<up>(?:raises|lifts) (?:its|the) (?:gaze|view|eye|angle)|(?:looks|angles|turns|points|"
+    rf"aims){_SLOWLY} up(?:wards?)?)|(?P<down>(?:lowers|drops|dips) (?:its|the) (?:gaze|view|eye|angle)|(?:looks|angles|"
+    rf"turns|points|aims){_SLOWLY} down(?:wards?)?))\b"
+)
+_TURNS = re.compile(
+    rf"\b{_CAMERA}{_SLOWLY} (?:turns|swings|swivels|sweeps|glides|drifts|slides|moves|rotates){_SLOWLY} "
+    rf"(?:over |round |around )?to (?:the|its) (?P<way>left|right)\b"
+)
+_REST = re.compile(
+    rf"\b{_CAMERA} [^.;,]{{0,40}}without (?:any )?(?:moving|movement|motion|stirring)\b"
+    r"|\b(?:no|neither|without (?:a|any)) (?:pan|tilt|zoom)(?:ning|ting|ing)?s?(?:,? (?:or |nor |and )?(?:a |any )?"
+    r"(?:pan|tilt|zoom)(?:ning|ting|ing)?s?)+\b"
+    rf"|\b{_CAMERA} (?:stays|remains) (?:put|where it is|at rest|in one place|frozen)\b"
+    rf"|\b{_CAMERA} (?:holds|keeps) (?:its|the same|one) (?:position|place|frame|framing)\b"
+)
+_CUT = re.compile(
+    r"\b(?:the )?edit(?:ing)?(?: then)? (?:takes|brings|carries|moves|leads|jumps|switches|cuts|returns)(?: us| the viewer|"
+    r" viewers| the audience)? (?:on |back |over )?(?:in)?to\b"
+    r"|\bwith (?:a|one|another) (?:[a-z-]+ )?cut,? (?:we|the (?:video|film|scene|clip|picture|viewer|story))\b"
+    r"|\b(?:after|following|through|via) (?:a|the|another) (?:[a-z-]+ )?cut\b(?! (?:on|of|in|to his|to her))"
+    r"|\bwe (?:then |now )?(?:cut|jump|switch) (?:away |back |over )?to\b"
+)
+_DARK = re.compile(
+    rf"\b{_PICTURE} (?:is|are|remains?|stays?|looks?|appears?|was) (?:so|too|very|quite|extremely|really|rather|mostly|"
+    r"almost completely) (?:dark|black)\b(?! (?:blue|green|brown|red|gr[ae]y))"
+    r"|\bdarkness (?:dominates|prevails|fills|covers|reigns|swallows|engulfs)\b"
+    r"|\b(?:heavily |badly |strongly |severely )?under-?exposed\b"
+    r"|\b(?:shrouded|plunged|steeped|wrapped|sunk) in(?:to)? (?:darkness|shadows?|gloom)\b"
+    r"|\b(?:hardly|barely) any light\b"
+)
+_DIM = re.compile(
+    r"\b(?:light(?:ing)?|illumination) (?:is|remains|stays|seems|appears|was) (?:(?:very|quite|rather|so|too) )?(?:dim|low|"
+    r"weak|poor|gloomy|murky|scarce)\b|\bpoorly illuminated\b"
+)
+_BRIGHT = re.compile(
+    r"\b(?:flooded|filled|drenched|awash|bathed) (?:with|in) (?:[a-z]+ )?(?:light|daylight|sunlight|sunshine|"
+    r"brightness)\b"
+    rf"|\b{_PICTURE} (?:is|are|remains?|stays?|looks?|appears?|was) (?:very |quite |extremely |really )?bright\b"
+    r"(?! (?:blue|green|red|yellow|orange|pink|purple|spot))"
+    r"|\bbrightly illuminated\b|\b(?:heavily |strongly )?over-?exposed\b|\bplenty of light\b"
+)
+
+
+def spot_film_phrases(plain: str) -> Iterator[Hit]:
+    """Find moves, rests, cuts and light told in film language.
+
+    Args:
+        plain: one sentence after `plain_text`.
+
+    Yields:
+        Hits of kind "camera", "cut" and "light", valued as the other spotters' are.
+
+    Example:
+        >>> [(hit.kind, hit.value) for hit in spot_film_phrases("a swift downward tilt; with a cut we are elsewhere.")]
+        [('camera', 'tilt_down'), ('cut', 'cut')]
+    """
+    for pattern in (_NOUN, _NOUN_BEHIND, _TURNS):
+        for match in pattern.finditer(plain):
+            yield _hit(plain, match, "camera", _WAYS[match["way"]])
+    for match in _IT_MOVES.finditer(plain):
+        yield _hit(plain, match, "camera", f"zoom_{match['zoom']}" if match["zoom"] else _WAYS[match["way"]])
+    for match in _GAZE.finditer(plain):
+        yield _hit(plain, match, "camera", "tilt_up" if match["up"] else "tilt_down")
+    for match in _REST.finditer(plain):
+        yield Hit(*match.span(), "camera", "static")
+    for match in _CUT.finditer(plain):
+        yield _hit(plain, match, "cut", "cut")
+    for pattern, level in ((_DARK, "dark"), (_DIM, "dim"), (_BRIGHT, "bright")):
+        for match in pattern.finditer(plain):
+            yield _hit(plain, match, "light", level)
+
+
+def _hit(plain: str, match: re.Match, kind: str, value: str) -> Hit:
+    return Hit(*match.span(), kind, value, is_negated(plain, *match.span()))
