@@ -31,6 +31,8 @@ CELLS_THAT_MAY_STAY = 4
 # ... by at least 10 grey levels (noise and compression stay below 5) and 0.3 of the pictures' contrast, so that a dark
 # film is not judged like a bright one (132 hard cuts in 5 real clips: 0.41 and more, most above 0.7), ...
 CUT_CHANGE, CUT_CONTRAST = 10.0, 0.3
+# Grey level of the lightest twentieth of a normal picture, and the least share of it that counts as exposed.
+NORMAL_HIGHLIGHTS, DARKEST = 120.0, 0.25
 # ... and stand out from the changes before and after it 1.8 times, in fast motion 1.2 times if the change is larger.
 CUT_RATIO, FAST_CUT_RATIO, FAST_CUT_CONTRAST = 1.8, 1.2, 0.6
 # Correlation of the middle of one picture with its best place in the other: above it the picture only moved.
@@ -88,7 +90,7 @@ def find_shots(images: np.ndarray, times: np.ndarray, duration: float) -> list[S
     pictures = _shrink(images)
     vectors = _centred(pictures)
     blank = np.einsum("md,md->m", vectors, vectors) < BLANK**2 * vectors.shape[1]
-    cuts = _merge_over_blanks(_hard_cuts(pictures, times), blank)
+    cuts = _merge_over_blanks(_hard_cuts(pictures / _exposure(pictures), times), blank)
     boundaries = [float(times[cut - 1] + times[cut]) / 2 for cut in cuts]
     boundaries += [float(times[middle]) for middle in _gradual(pictures, vectors, blank, cuts, step)]
     edges = [0.0, *sorted(boundary for boundary in boundaries if boundary < end), end]
@@ -106,6 +108,11 @@ def _shrink(images: np.ndarray) -> np.ndarray:
     for image, picture in zip(inside, pictures, strict=True):
         picture[:] = cv2.resize(image, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
     return pictures
+
+
+def _exposure(pictures: np.ndarray) -> float:
+    """How bright the clip's light parts are, 1 for a normal one: in a dark clip noise and cuts are both smaller."""
+    return float(np.clip(np.percentile(pictures, 95) / NORMAL_HIGHLIGHTS, DARKEST, 1.0))
 
 
 def _centred(pictures: np.ndarray) -> np.ndarray:

@@ -256,8 +256,10 @@ def _model() -> dict:
 
 @cache
 def word_classes() -> dict[str, tuple[str, ...]]:
-    """Word -> the classes it belongs to. Verbs of action ("act") stand in all their forms, "act:s" and "act:ing" marking
-    two of them; of those that are nouns as well ("act-ing": "a plant") only the -ing form counts.
+    """Word -> the classes it belongs to.
+
+    Verbs of action ("act") stand in all their forms, "act:s" and "act:ing" marking two of them; of those that are nouns
+    as well ("act-ing": "a plant") only the -ing form counts.
 
     Example:
         >>> word_classes()["throws"], word_classes()["planting"]

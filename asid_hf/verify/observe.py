@@ -11,7 +11,6 @@ from asid_hf.evidence.screen_text import read_screen_text
 from asid_hf.evidence.shots import find_shots
 from asid_hf.evidence.sound import measure_sound
 from asid_hf.media import Clip
-from asid_hf.schema import LightEvidence
 from asid_hf.verify.clips import clip_of
 from asid_hf.verify.stage import Row, Stage
 from asid_hf.verify.transcribe import SENSORS
@@ -57,15 +56,10 @@ class Observe(Stage):
         sensors |= {
             "shots": lambda: find_shots(pictures.images, pictures.times, clip.duration),
             "camera": lambda: measure_camera(pictures.images, pictures.times, evidence["shots"] or []),
-            "light": lambda: _inside(measure_light(pictures.images, pictures.times), clip.duration),
+            "light": lambda: measure_light(pictures.images, pictures.times, clip.duration),
         }
         if self.screen_text:
             sensors["screen_text"] = lambda: read_screen_text(
                 pictures.stills, pictures.still_times, evidence["shots"] or [], clip.duration
             )
         return sensors
-
-
-def _inside(light: LightEvidence, duration: float) -> LightEvidence:
-    """Light is measured from pictures alone; its last span may reach past the clip's end by a picture's time."""
-    return {**light, "spans": [{**span, "end": min(span["end"], duration)} for span in light["spans"]]}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -110,7 +112,12 @@ def test_what_cannot_be_a_time_is_malformed(text: str) -> None:
 def test_spans_are_verbatim_and_in_order() -> None:
     text = "At 3s, he sits. From 0:04 to 0:06 he runs, for two seconds; at the 9-second mark he stops."
     anchors = parse_anchors(text)
-    assert [anchor.span for anchor in anchors] == ["At 3s", "From 0:04 to 0:06", "for two seconds", "at the 9-second mark"]
+    assert [anchor.span for anchor in anchors] == [
+        "At 3s",
+        "From 0:04 to 0:06",
+        "for two seconds",
+        "at the 9-second mark",
+    ]
     assert all(text[anchor.start : anchor.end] == anchor.span for anchor in anchors)
 
 
@@ -122,7 +129,7 @@ def test_any_text_gives_sound_anchors(text: str) -> None:
         assert anchor.kind in ANCHOR_KINDS
         assert all(seconds >= 0 for seconds in anchor.times)
         assert anchor.malformed or anchor.times
-    assert all(one.end <= other.start for one, other in zip(anchors, anchors[1:], strict=False))
+    assert all(one.end <= other.start for one, other in pairwise(anchors))
 
 
 @pytest.mark.parametrize("unit", ["At 3s, ", "1", "1:", "from 3 to ", "at the about ", "3s-", "[", "for the last "])

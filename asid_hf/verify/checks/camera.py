@@ -14,8 +14,8 @@ from asid_hf.verify.findings import Verdict
 
 SALIENT_SECONDS = 1.0  # a move as long as this must be mentioned
 SALIENT_MAGNITUDE = {"pan": 0.1, "tilt": 0.1, "zoom": 0.08}  # of the picture; less is drift
-DOMINANT = 3.0  # a move this many times larger hides another at the same time: a zoom off centre also drifts
-SURE = 0.5  # confidence below which a measured move neither confirms nor contradicts
+DOMINANT = 2.5  # a move this many times larger hides another at the same time: a zoom off centre also drifts
+SURE = 0.4  # confidence below which a measured move neither confirms nor contradicts
 DIRECTION_BEHIND, DIRECTION_BEFORE = 40, 25  # characters around a claim in which its direction is looked for
 COVERED = 0.8  # share of a window that must be measured before a move is called absent
 _AXES = {
@@ -24,38 +24,30 @@ _AXES = {
     "zoom": ("zoom_in", "zoom_out"),
 }
 _OPPOSITES = {one: other for a, b in _AXES.values() for one, other in ((a, b), (b, a))}
-_TURNED = {
-    "left": "right",
-    "right": "left",
-    "leftward": "rightward",
-    "rightward": "leftward",
-    "leftwards": "rightwards",
-    "rightwards": "leftwards",
-    "up": "down",
-    "down": "up",
-    "upward": "downward",
-    "downward": "upward",
-    "upwards": "downwards",
-    "downwards": "upwards",
-    "in": "out",
-    "out": "in",
-    "into": "out of",
-    "inward": "outward",
-    "outward": "inward",
-    "inwards": "outwards",
-    "outwards": "inwards",
-    "forward": "backward",
-    "backward": "forward",
-    "closer": "back",
-    "back": "in",
+_PAIRS = {  # words that say a direction, each with its opposite
+    "pan": "left right, leftward rightward, leftwards rightwards",
+    "tilt": "up down, upward downward, upwards downwards, raises lowers, lifts lowers, rises sinks, ascends descends",
+    "zoom": "in out, inward outward, inwards outwards, forward backward, forwards backwards, closer back, "
+    "pushes pulls, push pull, pushing pulling, tightens widens, approaches retreats",
 }
-_DIRECTION = re.compile(rf"\b(?:{'|'.join(sorted(_TURNED, key=len, reverse=True))})\b", re.IGNORECASE)
+_TURNED = {
+    axis: {word: other for pair in pairs.split(", ") for a, b in [pair.split()] for word, other in ((b, a), (a, b))}
+    for axis, pairs in _PAIRS.items()
+}
+_DIRECTIONS = {
+    axis: re.compile(rf"\b(?:{'|'.join(sorted(turned, key=len, reverse=True))})\b", re.IGNORECASE)
+    for axis, turned in _TURNED.items()
+}
 _PARTLY = re.compile(
     r"\b(?:at first|initially|begins?|starts?|opens?|then|finally|afterwards?|before|after|until|settles?|"
     r"comes? to (?:a )?(?:rest|stop|halt|standstill)|stops?|pauses?|ends?|again|briefly|for a moment)\b",
     re.IGNORECASE,
 )
-_ALWAYS = re.compile(r"\b(?:throughout|entire(?:ly)?|whole|never|always|all along|at no point|from start to)\b", re.I)
+_ALWAYS = re.compile(
+    r"\b(?:throughout|repeatedly|constantly|several times|keeps|entire(?:ly)?|whole|never|always|all along|"
+    r"at no point|from start to)\b",
+    re.IGNORECASE,
+)
 
 
 def check_camera(case: Case) -> list[Verdict]:
@@ -143,8 +135,10 @@ def _judge_static(claim: Claim, case: Case, moves: list[CameraMove], claims: lis
 
 def _missing(case: Case, moves: list[CameraMove], claims: list[Claim]) -> list[Verdict]:
     verdicts = []
-    for move in salient_moves(moves):
-        if any(_mentions(claim, move, case) for claim in claims):
+    salient = salient_moves(moves)
+    told = _told(salient, claims, case)
+    for move in salient:
+        if move in told:
             continue
         sentence = phrasing.say_move(move, case.duration)
         end = len(case.draft)
@@ -153,6 +147,22 @@ def _missing(case: Case, moves: list[CameraMove], claims: list[Claim]) -> list[V
             Verdict("missing", "camera", end, end, sentence, "the move is not mentioned", sentence, time=time)
         )
     return verdicts
+
+
+def _told(salient: list[CameraMove], claims: list[Claim], case: Case) -> list[CameraMove]:
+    """The moves that claims speak of: one a claim, but all of those inside a claimed stretch of time."""
+    told: list[CameraMove] = []
+    for claim in sorted(claims, key=lambda c: c.time is None):
+        spoken_of = [move for move in salient if _mentions(claim, move, case)]
+        fresh = [move for move in spoken_of if move not in told]
+        if claim.time and claim.time[0] < claim.time[1]:
+            told += [move for move in fresh if overlap(move["start"], move["end"], claim.time) > 0]
+        if claim.time:
+            fresh.sort(key=lambda move: -overlap(move["start"], move["end"], case.window(claim)))
+        sentence = case.sentence_at(claim.start)
+        several = sentence and _ALWAYS.search(sentence.text)
+        told += fresh if several else fresh[:1]
+    return told
 
 
 def _mentions(claim: Claim, move: CameraMove, case: Case) -> bool:
@@ -169,8 +179,10 @@ def _answers(value: str, motion: str) -> bool:
 def _turned_round(claim: Claim, case: Case, move: CameraMove) -> Verdict:
     """The verdict on a wrong direction; its span reaches from the claim to the word that names the direction."""
     verdict = _verdict(claim, case, move, "the direction is the other one", "")
-    behind = _DIRECTION.search(case.draft, claim.start, claim.end + DIRECTION_BEHIND)
-    before = list(_DIRECTION.finditer(case.draft, max(0, claim.start - DIRECTION_BEFORE), claim.start))
+    axis = claim.value.partition("_")[0]
+    direction, turned = _DIRECTIONS[axis], _TURNED[axis]
+    behind = direction.search(case.draft, claim.start, claim.end + DIRECTION_BEHIND)
+    before = list(direction.finditer(case.draft, max(0, claim.start - DIRECTION_BEFORE), claim.start))
     if behind:
         start, end = claim.start, max(claim.end, behind.end())
     elif before:
@@ -178,8 +190,8 @@ def _turned_round(claim: Claim, case: Case, move: CameraMove) -> Verdict:
     else:
         return verdict
     said = case.draft[start:end]
-    turned = _DIRECTION.sub(lambda m: _like(m.group(), _TURNED[m.group().lower()]), said)
-    return replace(verdict, start=start, end=end, suggestion=turned)
+    words = direction.sub(lambda m: _like(m.group(), turned[m.group().lower()]), said)
+    return replace(verdict, start=start, end=end, suggestion=words)
 
 
 def _like(given: str, new: str) -> str:

@@ -11,8 +11,9 @@ from asid_hf.verify.claims import Claim
 from asid_hf.verify.findings import Verdict
 
 _MANY = re.compile(
-    r"\b(?:series of|sequence of|several|multiple|various|rapid(?:ly)?|quick succession|shots|cuts|"
-    r"scenes|alternat\w+|back and forth|intercut\w*)\b",
+    r"\b(?:series of|sequence of|various|rapid(?:ly)?|quick succession|alternat\w+|back and forth|intercut\w*|"
+    r"(?:several|multiple|numerous|many|different|two|three|four|five|six|seven|eight|nine|ten|\d+) (?:\w+ )?"
+    r"(?:cuts|shots|scenes|views|clips))\b",
     re.IGNORECASE,
 )
 _MONTAGE = re.compile(

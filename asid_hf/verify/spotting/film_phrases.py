@@ -17,16 +17,20 @@ _NOUN = re.compile(  # "a swift downward tilt", "a steady leftward pan of the ca
     r"camera (?:move(?:ment)?|motion))\b"
 )
 _NOUN_BEHIND = re.compile(  # "a swift tilt down", "a slow pan to the right"
-    r"\b(?:pan|tilt|sweep|swing) (?:[a-z]+ly )?(?:to(?:wards?)? (?:the |its )?)?(?P<way>left|right|up|down)(?:wards?)?\b"
+    r"\b(?:pan|tilt|sweep|swing) (?:[a-z]+ly )?(?:to(?:wards?)? (?:the |its )?)?"
+    r"(?P<way>left|right|up|down)(?:wards?)?\b"
+)
+_SIDE_TO_SIDE = re.compile(
+    r"\b(?:pan|sweep|swing) (?:[a-z]+ ){0,2}?from (?:the )?(?P<from>left|right) to (?:the )?(?:left|right)\b"
 )
 _IT_MOVES = re.compile(  # the camera, named in the sentence before
     rf"\bit{_SLOWLY} (?P<verb>pans|tilts){_SLOWLY} (?:to(?:wards?)? (?:the |its )?)?(?P<way>left|right|up|down)"
     rf"(?:wards?)?\b|\bit{_SLOWLY} zooms{_SLOWLY} (?P<zoom>in|out)\b"
 )
+_LOOKS = rf"(?:looks|angles|turns|points|aims){_SLOWLY}"
 _GAZE = re.compile(
-    rf"\b{_CAMERA}{_SLOWLY} (?:(?P<up>(?:raises|lifts) (?:its|the) (?:gaze|view|eye|angle)|(?:looks|angles|turns|points|"
-    rf"aims){_SLOWLY} up(?:wards?)?)|(?P<down>(?:lowers|drops|dips) (?:its|the) (?:gaze|view|eye|angle)|(?:looks|angles|"
-    rf"turns|points|aims){_SLOWLY} down(?:wards?)?))\b"
+    rf"\b{_CAMERA}{_SLOWLY} (?:(?P<up>(?:raises|lifts) (?:its|the) (?:gaze|view|eye|angle)|{_LOOKS} up(?:wards?)?)"
+    rf"|(?P<down>(?:lowers|drops|dips) (?:its|the) (?:gaze|view|eye|angle)|{_LOOKS} down(?:wards?)?))\b"
 )
 _TURNS = re.compile(
     rf"\b{_CAMERA}{_SLOWLY} (?:turns|swings|swivels|sweeps|glides|drifts|slides|moves|rotates){_SLOWLY} "
@@ -40,11 +44,17 @@ _REST = re.compile(
     rf"|\b{_CAMERA} (?:holds|keeps) (?:its|the same|one) (?:position|place|frame|framing)\b"
 )
 _CUT = re.compile(
-    r"\b(?:the )?edit(?:ing)?(?: then)? (?:takes|brings|carries|moves|leads|jumps|switches|cuts|returns)(?: us| the viewer|"
-    r" viewers| the audience)? (?:on |back |over )?(?:in)?to\b"
+    r"\b(?:the )?edit(?:ing)?(?: then)? (?:takes|brings|carries|moves|leads|jumps|switches|cuts|returns)"
+    r"(?: us| the viewer| viewers| the audience)? (?:on |back |over )?(?:in)?to\b"
     r"|\bwith (?:a|one|another) (?:[a-z-]+ )?cut,? (?:we|the (?:video|film|scene|clip|picture|viewer|story))\b"
     r"|\b(?:after|following|through|via) (?:a|the|another) (?:[a-z-]+ )?cut\b(?! (?:on|of|in|to his|to her))"
+    r"|\b(?:there is|there's|comes|follows|we see) (?:then )?an? (?:[a-z-]+ )?cut\b(?! (?:on|in|of))"
+    r"|\bit (?:then |now |next |soon |finally )?(?:cuts|transitions|switches|jumps|fades|dissolves) (?:back |away |over )?"
+    r"(?:in)?to\b"
     r"|\bwe (?:then |now )?(?:cut|jump|switch) (?:away |back |over )?to\b"
+)
+_NO_SOUND = re.compile(
+    r"\b(?:no|without any|not a(?: single)?) (?:sounds?|audio|noise) (?:of any kind|whatsoever|at all)\b"
 )
 _DARK = re.compile(
     rf"\b{_PICTURE} (?:is|are|remains?|stays?|looks?|appears?|was) (?:so|too|very|quite|extremely|really|rather|mostly|"
@@ -55,8 +65,8 @@ _DARK = re.compile(
     r"|\b(?:hardly|barely) any light\b"
 )
 _DIM = re.compile(
-    r"\b(?:light(?:ing)?|illumination) (?:is|remains|stays|seems|appears|was) (?:(?:very|quite|rather|so|too) )?(?:dim|low|"
-    r"weak|poor|gloomy|murky|scarce)\b|\bpoorly illuminated\b"
+    r"\b(?:light(?:ing)?|illumination) (?:is|remains|stays|seems|appears|was) (?:(?:very|quite|rather|so|too) )?"
+    r"(?:dim|low|weak|poor|gloomy|murky|scarce)\b|\bpoorly illuminated\b"
 )
 _BRIGHT = re.compile(
     r"\b(?:flooded|filled|drenched|awash|bathed) (?:with|in) (?:[a-z]+ )?(?:light|daylight|sunlight|sunshine|"
@@ -68,13 +78,13 @@ _BRIGHT = re.compile(
 
 
 def spot_film_phrases(plain: str) -> Iterator[Hit]:
-    """Find moves, rests, cuts and light told in film language.
+    """Find moves, rests, cuts, light and silence told in film language.
 
     Args:
         plain: one sentence after `plain_text`.
 
     Yields:
-        Hits of kind "camera", "cut" and "light", valued as the other spotters' are.
+        Hits of kind "camera", "cut", "light" and "sound", valued as the other spotters' are.
 
     Example:
         >>> [(hit.kind, hit.value) for hit in spot_film_phrases("a swift downward tilt; with a cut we are elsewhere.")]
@@ -83,6 +93,8 @@ def spot_film_phrases(plain: str) -> Iterator[Hit]:
     for pattern in (_NOUN, _NOUN_BEHIND, _TURNS):
         for match in pattern.finditer(plain):
             yield _hit(plain, match, "camera", _WAYS[match["way"]])
+    for match in _SIDE_TO_SIDE.finditer(plain):
+        yield _hit(plain, match, "camera", "pan_right" if match["from"] == "left" else "pan_left")
     for match in _IT_MOVES.finditer(plain):
         yield _hit(plain, match, "camera", f"zoom_{match['zoom']}" if match["zoom"] else _WAYS[match["way"]])
     for match in _GAZE.finditer(plain):
@@ -91,6 +103,8 @@ def spot_film_phrases(plain: str) -> Iterator[Hit]:
         yield Hit(*match.span(), "camera", "static")
     for match in _CUT.finditer(plain):
         yield _hit(plain, match, "cut", "cut")
+    for match in _NO_SOUND.finditer(plain):
+        yield Hit(*match.span(), "sound", "silence")
     for pattern, level in ((_DARK, "dark"), (_DIM, "dim"), (_BRIGHT, "bright")):
         for match in pattern.finditer(plain):
             yield _hit(plain, match, "light", level)
