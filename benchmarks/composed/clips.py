@@ -183,10 +183,6 @@ def _crop(picture: np.ndarray, shot: Shot, time: float, area: tuple[float, float
     x = shot.first.x + (shot.last.x - shot.first.x) * progress
     y = shot.first.y + (shot.last.y - shot.first.y) * progress
     width = shot.first.width * (shot.last.width / shot.first.width) ** progress
-    if shot.first.width != shot.last.width and progress not in (0.0, 1.0):  # keep the zoom's centre where it belongs
-        share = (width - shot.first.width) / (shot.last.width - shot.first.width)
-        x = shot.first.x + (shot.last.x - shot.first.x) * share
-        y = shot.first.y + (shot.last.y - shot.first.y) * share
     left = (picture.shape[1] - area[0]) / 2 + (x - width / 2) * area[0]
     top = (picture.shape[0] - area[1]) / 2 + (y - width / 2) * area[1]
     step = width * area[0] / truth.width

@@ -136,6 +136,16 @@ OTHER_LINES = (
     "Nobody move, please.",
     "What a beautiful day.",
     "We made it at last.",
+    "The kettle is boiling over again.",
+    "Please pass me the butter.",
+    "I left my coat on the train.",
+    "Breakfast will be ready in a minute.",
+    "Who wants to go first?",
+    "It smells like rain out here.",
+    "Two tickets to the harbour, please.",
+    "Mind the step on your way out.",
+    "My sister taught me this trick.",
+    "Dinner starts at half past seven.",
 )
 
 TITLES = (

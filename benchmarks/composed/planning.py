@@ -15,7 +15,7 @@ from .lines import OTHER_LINES, STATEMENTS, TITLES
 from .sources import Footage
 from .truth import Line, Move, Shot, Title, Truth, Window
 
-VERSION = "2"
+VERSION = "3"
 """Of the plans: another version composes all clips anew."""
 
 FILM_WEIGHT = 0.72
@@ -159,7 +159,8 @@ def _draw_move(rng: random.Random, truth: Truth, number: int) -> list[Move]:
     if motion.startswith("zoom"):
         magnitude = min(rng.uniform(0.08, 0.28) * seconds, 0.6)
         wide = rng.uniform(0.8, 1.0)
-        far, near = _window(stretch.focus, wide), _window(stretch.focus, wide / math.exp(magnitude))
+        far = _window(stretch.focus, wide)
+        near = Window(far.x, far.y, wide / math.exp(magnitude))  # about the same point: a zoom that does not pan
         shot.first, shot.last = (far, near) if motion == "zoom_in" else (near, far)
     else:
         magnitude = _slide(rng, shot, motion, stretch.focus, seconds)
@@ -228,11 +229,8 @@ def _own_titles(truth: Truth) -> list[Title]:
     for shot in truth.shots:
         text = STRETCHES[shot.stretch].text
         if shot.stretch == "statement":
-            since = shot.start + 2.9
-            titles += [
-                Title("PRESIDENT OBAMA STATEMENT ON IRAN", since, shot.end, "bottom", "white"),
-                Title("JULY 14, 2015", since, shot.end, "bottom", "blue", faint=True),
-            ]
+            # the date below is too small and faint to be read at this size
+            titles.append(Title("PRESIDENT OBAMA STATEMENT ON IRAN", shot.start + 2.9, shot.end, "bottom", "white"))
         elif text:
             place = "top" if shot.stretch == "presents" else "middle"
             titles.append(Title(text, shot.start, shot.end, place, "white"))

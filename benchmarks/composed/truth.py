@@ -61,8 +61,7 @@ class Move:
 
 @dataclass
 class Title:
-    """Words on the picture. `font` seeds how they are drawn, None where the footage itself shows them; `faint` ones a
-    caption mentions but nobody would miss."""
+    """Words on the picture. `font` seeds how they are drawn, None where the footage itself shows them."""
 
     text: str
     start: float
@@ -70,7 +69,6 @@ class Title:
     place: str
     colour: str
     font: str | None = None
-    faint: bool = False
 
 
 @dataclass

@@ -19,6 +19,9 @@ VALUES = {
     "light": set(LIGHT_LEVELS),
     "time": {"point", "range", "duration"},
 }
+PIECES = "The camera pans left |At 3s, |he says, \"|\"|'|the text reads '|No music |. |, |and |cuts to |\n|“|”|`".split(
+    "|"
+)
 
 
 def of_kind(text: str, kind: str) -> list[Claim]:
@@ -334,11 +337,7 @@ def test_claims_come_in_order_with_verbatim_spans() -> None:
     st.text(max_size=200)
     | st.text(alphabet="The camera pans 3s.\"'“”‘’`«» says: text reads no music\nİß", max_size=200)
     | st.lists(
-        st.sampled_from(
-            "The camera pans left |At 3s, |he says, \"|\"|'|the text reads '|No music |. |, |and |cuts to |\n|zooms in |“|”|`".split(
-                "|"
-            )
-        ),
+        st.sampled_from(PIECES),
         max_size=30,
     ).map("".join)
 )

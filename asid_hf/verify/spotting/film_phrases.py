@@ -1,4 +1,4 @@
-"""Film language that names a move, a cut or the light in other words than the plain verbs: nouns, figures of speech."""
+"""What is said of camera, cut, light and voice in other words than the plain verbs: nouns, figures of speech."""
 
 from __future__ import annotations
 
@@ -49,10 +49,33 @@ _CUT = re.compile(
     r"|\bwith (?:a|one|another) (?:[a-z-]+ )?cut,? (?:we|the (?:video|film|scene|clip|picture|viewer|story))\b"
     r"|\b(?:after|following|through|via) (?:a|the|another) (?:[a-z-]+ )?cut\b(?! (?:on|of|in|to his|to her))"
     r"|\b(?:there is|there's|comes|follows|we see) (?:then )?an? (?:[a-z-]+ )?cut\b(?! (?:on|in|of))"
-    r"|\bit (?:then |now |next |soon |finally )?(?:cuts|transitions|switches|jumps|fades|dissolves) (?:back |away |over )?"
+    r"|\bit (?:then |now |next |soon |finally )?(?:cuts|transitions|switches|jumps|fades|dissolves) "
+    r"(?:back |away |over )?"
+    r"(?:in)?to\b"
+    r"|\b(?:scene|view|landscape|setting|background|picture|image) (?:\w+ly )?(?:transitions|evolves|morphs|gives way) "
     r"(?:in)?to\b"
     r"|\bwe (?:then |now )?(?:cut|jump|switch) (?:away |back |over )?to\b"
 )
+_TELLS = (
+    r"(?:reveals|suggests|underscores|outlines|guides|details|informs|encourages|advises|instructs|notes|indicates|"
+    r"conveys|warns|highlights|emphasi[sz]es|explains|describes|discusses|mentions|states|says|narrates|tells|asks|"
+    r"recounts|announces|introduces|recommends|urges|provides (?:\w+ )?(?:explanation|commentary|instructions?|"
+    r"narration|context|details|information))"
+)
+_AUDIO_TELLS = re.compile(
+    rf"\b(?:audio|voice-?over|narration|commentary|narrator|speaker|voice)\b(?: (?:of|from) [^.,;]{{1,30}},?)?"
+    rf"(?:\s+(?:also|then|further|[a-z]+ly|continues?|goes on|and))* {_TELLS}\b"
+)
+_GOES_ON_SPEAKING = re.compile(
+    r"\b(?:continues?|begins?|starts?|appears?|seems?|proceeds?|resumes?|keeps?)(?: on)? (?:to )?(?:speak(?:ing)?|"
+    r"talk(?:ing)?|narrat(?:e|ing)|commentating|lectur(?:e|ing)|address(?:ing)? (?:the|his|her|an))\b"
+)
+_NAMED_VIEW = re.compile(
+    r"\b(?:side|rear|elevated|underwater|frontal|distant|closer|wider|broader|ground-level|panoramic|bird's-eye|"
+    r"overhead|alternate|reverse) (?:view|perspective|angle|shot)\b|\b(?:scene|view|frame|shot|perspective) (?:\w+ly )?"
+    r"(?:broadens|widens|narrows|tightens)\b|\bfocus (?:\w+ly )?(?:intensifies|narrows|tightens|closes in)\b"
+)
+_NEXT_SHOT = re.compile(r"^\W*(?:transitioning|(?:next|then),? (?:is an?|comes an?|we see|we are shown|appears an?))\b")
 _NO_SOUND = re.compile(
     r"\b(?:no|without any|not a(?: single)?) (?:sounds?|audio|noise) (?:of any kind|whatsoever|at all)\b"
 )
@@ -84,7 +107,7 @@ def spot_film_phrases(plain: str) -> Iterator[Hit]:
         plain: one sentence after `plain_text`.
 
     Yields:
-        Hits of kind "camera", "cut", "light" and "sound", valued as the other spotters' are.
+        Hits of kind "camera", "cut", "light", "speech" and "sound", valued as the other spotters' are.
 
     Example:
         >>> [(hit.kind, hit.value) for hit in spot_film_phrases("a swift downward tilt; with a cut we are elsewhere.")]
@@ -103,6 +126,13 @@ def spot_film_phrases(plain: str) -> Iterator[Hit]:
         yield Hit(*match.span(), "camera", "static")
     for match in _CUT.finditer(plain):
         yield _hit(plain, match, "cut", "cut")
+    for pattern in (_AUDIO_TELLS, _GOES_ON_SPEAKING):
+        for match in pattern.finditer(plain):
+            yield _hit(plain, match, "speech", "reported")
+    for match in _NAMED_VIEW.finditer(plain):
+        yield Hit(*match.span(), "camera", "framing")
+    for match in _NEXT_SHOT.finditer(plain):
+        yield Hit(*match.span(), "cut", "cut")
     for match in _NO_SOUND.finditer(plain):
         yield Hit(*match.span(), "sound", "silence")
     for pattern, level in ((_DARK, "dark"), (_DIM, "dim"), (_BRIGHT, "bright")):

@@ -44,6 +44,10 @@ _ONLY_SAID = re.compile(
     r"spoken|inquir|retort|respond|bid|answer|confess|greet"
 )
 _WEAK_VERB = re.compile(r"follows|begins?|proceeds?|persists|resum\w+|continu\w+|highlight\w+|reflect\w*|emphasi\w+")
+_ADVERBIAL = re.compile(  # a part of a sentence that does not hold its subject
+    r"\s*(?:\w+ing|\w+ed|who|in|on|at|then|still|"
+    r"with (?!.*\b(?:texts?|captions?|subtitles?|overlays?|titles?|words)\b))\b"
+)
 _SPOKEN = re.compile(r"\b(?:spoken|heard|voiced)\b")
 _BUBBLE = re.compile(r"\b(?:bubbles?|messages?|captions?|subtitles?|texts?)\b")
 _PICTURE_BEFORE = re.compile(
@@ -277,10 +281,7 @@ def _kind_of_verb(left: str, verb: re.Match) -> str:
     clauses = _CLAUSE.split(left[: verb.start()])
     for piece in reversed(clauses[-1].split(",") if clauses else []):
         subject = _SUBJECT.search(piece)
-        if subject is None or re.match(
-            r"^\s*(?:\w+ing|\w+ed|who|in|on|at|then|still|with (?!.*\b(?:texts?|captions?|subtitles?|overlays?|titles?|words)\b))\b",
-            piece,
-        ):
+        if subject is None or _ADVERBIAL.match(piece):
             continue
         if (_ONLY_SAID.match(verb["verb"]) and not _BUBBLE.search(piece)) or _SPOKEN.search(piece):
             return "speech"

@@ -47,9 +47,9 @@ def spot_screen_text(plain: str, sentence: str = "") -> Iterator[Hit]:
         Hits of kind "screen_text" with the value "present", or "quote" where words in capitals are given.
 
     Example:
-        >>> sentence = "A sign reading EXIT; no subtitles."
+        >>> sentence = "A title reading Welcome Home; no subtitles."
         >>> [(hit.value, hit.quote) for hit in spot_screen_text(sentence.lower(), sentence)]
-        [('quote', 'EXIT'), ('present', None)]
+        [('quote', 'Welcome Home'), ('present', None)]
     """
     for match in _CAPTIONED.finditer(plain):
         words = _CAPITALS.match(sentence, match.end())
