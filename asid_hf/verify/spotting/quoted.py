@@ -148,6 +148,15 @@ _ADDRESSING = re.compile(
 )
 
 
+_ON_A_THING = re.compile(  # what a name in quotation marks is printed on: a black 'Aero 1987' sweatshirt
+    r"\s*(?:(?:branded|logo'd|black|white|red|blue|green|grey|gray|yellow|pink) )?(?:sweat ?shirts?|t-?shirts?|shirts?|"
+    r"hoodies?|caps?|hats?|jackets?|jerseys?|aprons?|mugs?|bottles?|cans?|containers?|boxes|box|bags?|packets?|packages?|"
+    r"packaging|jars?|labels?|boarding pass|tickets?|cards?|posters?|banners?|billboards?|signs?|storefront|screens?|"
+    r"menu|page|tab|button|icon|mark|symbol|logo|stickers?|stamp|watermark|license plate|number plate|branded wall|wall)\b"
+)
+_FOLLOWED_BY = re.compile(r"[\s,;]*(?:and |then |and then )?(?:followed by|succeeded by|along with|plus|next to)\s*")
+
+
 def classify_quotations(text: str, plain: str, quotations: list[Quotation], start: int, end: int) -> list[Hit]:
     """Decide what the quotations that begin in one sentence, `text[start:end]`, are.
 
@@ -178,6 +187,10 @@ def classify_quotations(text: str, plain: str, quotations: list[Quotation], star
         if text[run[-1].end - 1] in ".!?" and _NEW_SENTENCE.match(text, run[-1].outer_end):
             right = ""
         kind = _kind(left, right, " ".join(text[one.start : one.end] for one in run), run[0].style, kind)
+        if not kind and _ON_A_THING.match(right):
+            kind = "screen_text"
+        elif not kind and hits and _FOLLOWED_BY.fullmatch(left):
+            kind = hits[-1].kind
         said = _SAID_WITH_TEXT.search(left)
         if said and "speech" in kind:
             offset = run[0].outer_start - len(left)
