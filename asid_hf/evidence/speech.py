@@ -6,9 +6,9 @@ passes a gate, and only what is `verified` may confirm, contradict or enter a ca
 Voice: does the sound evidence hear speech there, rather than singing or nothing?
 Confidence: the geometric mean of the probabilities the recogniser gave its own tokens, exp(mean log p). For English it
 stays near 1; for what the model does not understand it falls, however fluent the text. Area under the ROC curve, 90
-English against 90 Spanish, German, musical and mechanical pieces: 1.00; forced alignment by PocketSphinx 0.76 (less a
-phone loop: 0.59), agreement with PocketSphinx 0.97, with the same recogniser at 1.06 times the speed 0.98, with a
-larger Moonshine 1.00 at eight times the cost.
+English against 90 Spanish, German and speechless pieces of the sets it was chosen on: 1.00. Forced alignment by
+PocketSphinx: 0.76 (less a phone loop: 0.59). Agreement with PocketSphinx: 0.97, with the same recogniser at 1.06 times
+the speed: 0.98, with a larger Moonshine: 1.00, at eight times the cost.
 Language: a few words prove nothing ("Ja" is written "Yeah", and surely). Short utterances count only where longer ones
 have shown that the clip is in English, and none counts in a clip most of whose words are doubtful.
 """
@@ -39,7 +39,7 @@ JOIN, MARGIN, PADDING = 0.8, 0.2, 0.5
 LONGEST, CUT_WITHIN = 10.0, 4.0
 
 VOICED = 0.5  # share of an utterance in which speech must be heard
-TELLING_WORDS = 6  # words from which an utterance alone tells its language; 5 were once enough to mistake Dutch
+TELLING_WORDS = 6  # words from which an utterance alone tells its language; chosen after 5 of Dutch had passed
 LANGUAGE_SHARE = 1 / 3  # of a clip's words must tell the language for any of them to count
 
 NO_WORDS = "no words"
@@ -244,8 +244,9 @@ class Moonshine:
     """
 
     languages = ("en",)
-    # Measured on the development half: English read rightly is above in 0.96, other languages' highest is 0.70 (six
-    # words and more). In the held-out half: 0.98 and 0.75.
+    # Chosen while looking at 800 foreign utterances, of which none passes. Then, once, on new sentences, voices and
+    # languages: 1 of 96 Spanish and German and 2 of 126 others passed (both Dutch, the nearest to English); of English
+    # not by espeak-ng, 55 of 60 passed. Higher is safer and loses English.
     sure = 0.8
 
     START, END = 1, 2

@@ -74,6 +74,10 @@ _PASSIVE = re.compile(
     r"taken|thrown|given|torn|held up|spun|sewn|laid|hit|caught|broken|drawn|shaken|beaten|blown)\b"
 )
 _BY_PERSON = re.compile(r"laugh(?:s|ing)|giggl|chuckl|sigh|gasp|sob|clapping|cheer(?:s|ing)$", re.IGNORECASE)
+_WRITING = re.compile(
+    r"\b(?:texts?|captions?|subtitles?|titles?|titled|words?|screen|on-screen|signs?|reads?|reading|labell?ed|buttons?|"
+    r"overlays?|banners?|appears?|displayed|displaying|displays|written|letters|logos?)\b"
+)
 _UNOPENED = re.compile(r"[.!?…,]['\"”’`]+\.?$")
 
 
@@ -108,7 +112,8 @@ def decided_by_claims(features: set[str]) -> str | None:
     """
     if "claim:speech:quote" in features:
         return "speech"
-    if features & {"claim:screen_text:quote", "claim:screen_text:present"}:
+    worn = {"head:person", "has:clothes"} <= features and "writing" not in features  # a name on somebody's shirt
+    if features & {"claim:screen_text:quote", "claim:screen_text:present"} and not worn:
         return "objects"
     if features & {"claim:speech:reported", "claim:sound"}:
         return "speech"
@@ -243,6 +248,7 @@ def _shape_features(sentence: str, text: str) -> set[str]:
         "no article": re.search(r"\b(?:the|an?)\b", text) is None,
         "unopened quote": _UNOPENED.search(sentence) is not None,
         "capitals": sentence.upper() == sentence and len(words) > 1,
+        "writing": _WRITING.search(text) is not None,
         "feels": _FEELS.search(text) is not None,
         "in the background": "in the background" in text or "in the distance" in text,
     }

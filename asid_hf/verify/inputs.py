@@ -11,7 +11,7 @@ from pathlib import Path
 from asid_hf.dataset_builder.sources import BadLine, CaptionRow, read_captions
 from asid_hf.errors import InputError
 from asid_hf.schema import ATTRIBUTES, Candidate
-from asid_hf.verify.stage import Row
+from asid_hf.verify.stage import Row, public_name
 
 VIDEO_SUFFIXES = frozenset(".mp4 .m4v .mov .mkv .webm .avi .mpg .mpeg .ts .mts .m2ts .flv .wmv .3gp .ogv .mxf".split())
 MAX_CAPTION = 50_000  # characters; the longest reference is 6,000, a longer text is a runaway model or an attack
@@ -160,7 +160,7 @@ def _row(video: str | Path | dict, captions: Mapping[str, list[CaptionRow]]) -> 
     elif not isinstance(value, dict):
         value = {"path": os.fspath(value), "bytes": None}
     value = {"path": value.get("path"), "bytes": value.get("bytes")}
-    video_id = record.get("video_id") or (Path(value["path"]).stem if value["path"] else None)
+    video_id = record.get("video_id") or (_stem(value["path"]) or None)
     if not video_id:
         raise InputError("A video given as bytes has no name: give it a `video_id`.")
     given = list(captions.get(video_id, []))
@@ -243,7 +243,7 @@ def _dataset_records(folder: Path, video_root: str | Path | None) -> Iterator[di
 
 
 def _stem(path: str | None) -> str:
-    return Path(path).stem if path else ""
+    return Path(public_name(path)).stem if path else ""
 
 
 def _inside(path: Path, root: Path, folder: Path) -> Path:

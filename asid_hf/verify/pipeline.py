@@ -33,7 +33,7 @@ from asid_hf.verify.observe import Observe
 from asid_hf.verify.probe import Probe
 from asid_hf.verify.refine import Refine
 from asid_hf.verify.repair_format import RepairFormat
-from asid_hf.verify.stage import Chain, Row, Stage, versions
+from asid_hf.verify.stage import Chain, Row, Stage, public_name, versions
 from asid_hf.verify.transcribe import Transcribe
 from asid_hf.version import __version__
 
@@ -341,7 +341,7 @@ def _stored_video(row: Row, output: Path, config: VerifyConfig) -> dict:
     if data is not None:
         return {"path": os.path.basename(path or "") or None, "bytes": data}
     if not os.path.isfile(path):  # an address, or a file that is not there: its name is all there is to keep
-        return {"path": os.path.basename(path), "bytes": None}
+        return {"path": public_name(path), "bytes": None}
     if config.embed_videos and row["status"] == "kept":
         return {"path": os.path.basename(path), "bytes": Path(path).read_bytes()}
     return {"path": Path(os.path.relpath(path, output)).as_posix(), "bytes": None}

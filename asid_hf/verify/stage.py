@@ -6,7 +6,9 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import ClassVar
+from urllib.parse import urlsplit
 
 from asid_hf.errors import InputError, MediaError
 
@@ -91,10 +93,12 @@ class Stage(ABC):
         try:
             row.update(self.run(row))
         except MediaError as error:
-            row["errors"].append({"stage": self.name, "kind": error.reason, "message": str(error)})
+            row["errors"].append({"stage": self.name, "kind": error.reason, "message": _without_path(error, row)})
             row.update(status="dropped", drop_reason=error.reason)
         except Exception as error:  # a bad row is recorded, never the end of the others
-            row["errors"].append({"stage": self.name, "kind": type(error).__name__, "message": str(error)[:500]})
+            row["errors"].append(
+                {"stage": self.name, "kind": type(error).__name__, "message": _without_path(error, row)}
+            )
         if "timings" in row:
             spent = time.perf_counter() - started
             row["timings"] = [*(row["timings"] or []), {"stage": self.name, "seconds": spent}]
@@ -128,6 +132,25 @@ class Chain:
         for stage in self.stages:
             single = {**single, **stage(single)}
         return single
+
+
+def public_name(path: str) -> str:
+    """What may be stored of where a video lies: its file name; of an address neither host nor query, which hold keys.
+
+    Example:
+        >>> public_name("/home/me/clips/a.mp4"), public_name("https://user:key@host/b.mp4?token=c")
+        ('a.mp4', 'b.mp4')
+    """
+    path = str(path)
+    return PurePosixPath(urlsplit(path).path if "://" in path else path).name or "video"
+
+
+def _without_path(error: Exception, row: Row) -> str:
+    """An error's message with the video's path cut down to its name: rows are published, machines are not."""
+    video = row.get("video")
+    path = video.get("path") if isinstance(video, dict) else video
+    message = str(error)
+    return (message.replace(path, public_name(path)) if isinstance(path, str) and path else message)[:500]
 
 
 def versions(stages: Sequence[Stage]) -> list[dict[str, str]]:

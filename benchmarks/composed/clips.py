@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import random
 import sys
 from collections.abc import Iterator
@@ -83,7 +84,7 @@ def _compose(index: int, seed: int, clips: Path, work: Path, folder: Path, libri
     footage = _footage(clips, work)
     truth = planning.plan_clip(seed, index, footage, work, librivox)
     path = folder / f"{truth.video_id}.mp4"
-    part = path.with_suffix(".part.mp4")
+    part = path.with_suffix(f".{os.getpid()}.mp4")  # two runs may share a cache
     truth.luma = _encode(truth, footage, mix_sound(truth, clips, work, librivox), part)
     part.replace(path)
     truth.save(path.with_suffix(".json"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -120,7 +121,7 @@ class Truth:
 
     def save(self, path: Path) -> None:
         """Write as JSON, whole or not at all."""
-        part = path.with_suffix(".part")
+        part = path.with_suffix(f".{os.getpid()}.part")
         part.write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
         part.replace(path)
 

@@ -242,6 +242,17 @@ def test_the_dataset_opens_with_its_features_and_holds_no_absolute_path(tmp_path
     assert str(tmp_path) not in json.dumps(row)
 
 
+def test_no_path_and_no_key_of_an_address_is_stored_with_a_reject(tmp_path: Path) -> None:
+    (tmp_path / "broken.mp4").write_text("no film")
+    address = "http://user:secret@127.0.0.1:9/clip.mp4?token=secret"
+    verify([str(tmp_path / "broken.mp4"), address], tmp_path / "out", config=QUICK)
+    rows = rows_of(tmp_path / "out")
+    assert sorted(rows) == ["broken", "clip"]
+    written = json.dumps(list(rows.values())) + (tmp_path / "out" / "rejects.jsonl").read_text()
+    assert "secret" not in written
+    assert str(tmp_path) not in json.dumps([row["errors"] for row in rows.values()])
+
+
 def test_embedded_videos_are_the_files_and_can_be_verified_again(tmp_path: Path) -> None:
     path = make_clip(tmp_path / "clip.mp4", tone=300)
     verify([path], tmp_path / "out", config=VerifyConfig(screen_text=False, embed_videos=True))

@@ -167,7 +167,7 @@ _PLAYED = re.compile(
 )
 _PERSON = re.compile(
     r"\b(?:he|she|they|(?:wo)?m[ae]n|boy|girl|person|people|individual|narrator|speaker|voice|child|artist|chef|audio|"
-    r"player|text|narration|hands?|who|demonstrates|explains|discusses|practices|works?|talks)\b"
+    r"player|text|narration|hands?|who|demonstrates|explains|discusses|practices|works?|talks)\b(?!'s)"
 )
 
 

@@ -114,7 +114,7 @@ def spot_cuts(plain: str) -> Iterator[Hit]:
         Hits of kind "cut" with the value "cut" or "single_take"; "no cuts" is a negated "cut".
 
     Example:
-        >>> [(h.value, h.negated) for h in spot_cuts("the scene shifts to a beach, filmed without a single cut.")]
+        >>> [(h.value, h.negated) for h in spot_cuts("the view jumps to a beach, filmed without a single cut.")]
         [('cut', True), ('cut', False)]
     """
     for match in _NEVER.finditer(plain):

@@ -45,8 +45,8 @@ _ONLY_SAID = re.compile(
 )
 _WEAK_VERB = re.compile(r"follows|begins?|proceeds?|persists|resum\w+|continu\w+|highlight\w+|reflect\w*|emphasi\w+")
 _ADVERBIAL = re.compile(  # a part of a sentence that does not hold its subject
-    r"\s*(?:\w+ing|\w+ed|who|in|on|at|then|still|"
-    r"with (?!.*\b(?:texts?|captions?|subtitles?|overlays?|titles?|words)\b))\b"
+    r"\s*(?:\w+ing|\w+ed|who|in|on|at|then|still|with (?!.*\b(?:texts?|captions?|subtitles?|overlays?|titles?|"
+    r"words)\b))\b"
 )
 _SPOKEN = re.compile(r"\b(?:spoken|heard|voiced)\b")
 _BUBBLE = re.compile(r"\b(?:bubbles?|messages?|captions?|subtitles?|texts?)\b")
@@ -138,6 +138,10 @@ _UNIT_BEHIND = re.compile(
     r"field|amount|advertisement|tab|column|row|setting|directory|file)\b"
 )
 _WRITTEN_LOOK = re.compile(r"^(?=[^a-z]*[A-Z0-9])[^a-z]{2,}$")
+_IN_COLOUR = re.compile(  # what is said is shown as well: 'he says, "Hi" in yellow text'
+    r"[,.]?\s*in (?:[a-z-]+,? (?:and )?){0,3}?(?:(?:white|red|yellow|black|blue|green|pink|orange|purple)(?: text|"
+    r" letters| font)?(?=[,.]|$| (?:at|on|as|while)\b)|text\b|letters\b|subtitles\b)"
+)
 _SONG_BEFORE = re.compile(
     r"\b(?:s[aiu]ng|sings|singing|perform\w*|play(?:s|ing|ed)?|cover\w*|hum(?:s|ming)|tune|track)\b[\w ,:]{0,14}$"
 )
@@ -150,9 +154,10 @@ _ADDRESSING = re.compile(
 
 _ON_A_THING = re.compile(  # what a name in quotation marks is printed on: a black 'Aero 1987' sweatshirt
     r"\s*(?:(?:branded|logo'd|black|white|red|blue|green|grey|gray|yellow|pink) )?(?:sweat ?shirts?|t-?shirts?|shirts?|"
-    r"hoodies?|caps?|hats?|jackets?|jerseys?|aprons?|mugs?|bottles?|cans?|containers?|boxes|box|bags?|packets?|packages?|"
-    r"packaging|jars?|labels?|boarding pass|tickets?|cards?|posters?|banners?|billboards?|signs?|storefront|screens?|"
-    r"menu|page|tab|button|icon|mark|symbol|logo|stickers?|stamp|watermark|license plate|number plate|branded wall|wall)\b"
+    r"hoodies?|caps?|hats?|jackets?|jerseys?|aprons?|mugs?|bottles?|cans?|containers?|boxes|box|bags?|packets?|"
+    r"packages?|packaging|jars?|labels?|boarding pass|tickets?|cards?|posters?|banners?|billboards?|signs?|storefront|"
+    r"screens?|menu|page|tab|button|icon|mark|symbol|logo|stickers?|stamp|watermark|license plate|number plate|"
+    r"branded wall|wall)\b"
 )
 _FOLLOWED_BY = re.compile(r"[\s,;]*(?:and |then |and then )?(?:followed by|succeeded by|along with|plus|next to)\s*")
 
@@ -191,6 +196,8 @@ def classify_quotations(text: str, plain: str, quotations: list[Quotation], star
             kind = "screen_text"
         elif not kind and hits and _FOLLOWED_BY.fullmatch(left):
             kind = hits[-1].kind
+        elif kind == "speech" and _IN_COLOUR.match(right):
+            kind = "screen_text speech"
         said = _SAID_WITH_TEXT.search(left)
         if said and "speech" in kind:
             offset = run[0].outer_start - len(left)

@@ -45,6 +45,10 @@ _SOUND = re.compile(
     r"|(?P<ambience>ambient audio|natural ambience|ambience)"
     rf"|(?P<music>{_MUSIC})|(?P<singing>{_SINGING})|(?P<other>{_NOISE}))\b"
 )
+_AND_OF = re.compile(  # "the sounds of wind and rustling leaves" are two
+    r" and (?P<words>(?:the |an? )?(?!(?:wo)?m[ae]n\b|people|persons?\b|boys?\b|girls?\b|"
+    r"\w+ers?\b)(?:[a-z'-]{3,20} )?[a-z'-]{3,20}ing(?: [a-z'-]{2,20})?)\b"
+)
 _MUSICIAN = re.compile(rf"\b{_MUSIC}\b|\b(?:guitar|piano|drums?|violin|flute|band|orchestra)\b")
 _SINGER = re.compile(r"\b(?:singing|choir|choral)\b")
 _VERB_SOUND = re.compile(
@@ -102,6 +106,9 @@ def spot_sounds(plain: str) -> Iterator[Hit]:
         ):
             continue
         yield Hit(*match.span(), "sound", _value(match), is_negated(plain, *match.span()))
+        more = _AND_OF.match(plain, match.end()) if match["effect"] and " " in match.group() else None
+        if more and not _SOUND.match(plain, more.start("words")):
+            yield Hit(*more.span("words"), "sound", "other", is_negated(plain, *match.span()))
 
 
 def _value(match: re.Match) -> str:
