@@ -7,6 +7,7 @@ import glob
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from asid_hf.dataset_builder.sources import BadLine, CaptionRow, read_captions
 from asid_hf.errors import InputError
@@ -167,9 +168,16 @@ def _row(video: str | Path | dict, captions: Mapping[str, list[CaptionRow]]) -> 
     if record.get("caption"):
         given.append(CaptionRow(attributes=list(ATTRIBUTES), caption=record["caption"]))
     candidates = [given_candidate(caption) for caption in given]
-    source = record.get("source") or (Path(value["path"]).parent.name if value["path"] else "") or None
+    source = record.get("source") or _origin(value["path"])
     row = {"video_id": video_id, "video": value, "source": source, **copy.deepcopy(_EMPTY)}
     return {**row, "candidates": candidates}
+
+
+def _origin(path: str | None) -> str | None:
+    """The folder a video lies in, by name; of an address the host, without the key it may carry."""
+    if not path:
+        return None
+    return urlsplit(path).hostname if "://" in path else Path(path).parent.name or None
 
 
 def _resolve(given: str) -> list[str]:

@@ -18,7 +18,7 @@ _NOUN = re.compile(  # "a swift downward tilt", "a steady leftward pan of the ca
 )
 _NOUN_BEHIND = re.compile(  # "a swift tilt down", "a slow pan to the right"
     r"\b(?:pan|tilt|sweep|swing) (?:[a-z]+ly )?(?:to(?:wards?)? (?:the |its )?)?"
-    r"(?P<way>left|right|up|down)(?:wards?)?\b"
+    r"(?P<way>left|right|up|down)(?:wards?)?\b(?! of\b)"
 )
 _SIDE_TO_SIDE = re.compile(
     r"\b(?:pan|sweep|swing) (?:[a-z]+ ){0,2}?from (?:the )?(?P<from>left|right) to (?:the )?(?:left|right)\b"
