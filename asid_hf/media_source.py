@@ -38,7 +38,12 @@ _MEDIA_HEAD = re.compile(
 
 @dataclass(frozen=True)
 class Source:
-    """A checked source: what FFmpeg opens, the name the user knows it by, its size in bytes (0 where unknown)."""
+    """A checked source: what FFmpeg opens, the name the user knows it by, its size in bytes (0 where unknown).
+
+    Example:
+        >>> Source("https://example.org/a.mp4", "a.mp4", 0).remote
+        True
+    """
 
     target: str | io.BytesIO
     name: str

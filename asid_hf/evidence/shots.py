@@ -32,7 +32,7 @@ CELLS_THAT_MAY_STAY = 4
 # film is not judged like a bright one (132 hard cuts in 5 real clips: 0.41 and more, most above 0.7), ...
 CUT_CHANGE, CUT_CONTRAST = 10.0, 0.3
 # Grey level of the lightest twentieth of a normal picture, and the least share of it that counts as exposed.
-NORMAL_HIGHLIGHTS, DARKEST = 120.0, 0.25
+NORMAL_HIGHLIGHTS, DARKEST = 120.0, 0.5
 # ... and stand out from the changes before and after it 1.8 times, in fast motion 1.2 times if the change is larger.
 CUT_RATIO, FAST_CUT_RATIO, FAST_CUT_CONTRAST = 1.8, 1.2, 0.6
 # Correlation of the middle of one picture with its best place in the other: above it the picture only moved.

@@ -57,6 +57,10 @@ class LineReader:
 
     Raises:
         MissingExtraError: rapidocr, OpenCV or the weights are not installed. Nothing is ever downloaded.
+
+    Example:
+        >>> line_reader() is line_reader()
+        True
     """
 
     def __init__(self) -> None:
@@ -232,24 +236,45 @@ def join_lines(lines: list[np.ndarray]) -> list[np.ndarray]:
 
 
 def bounds(line: np.ndarray) -> np.ndarray:
-    """Give left, top, right and bottom of corners (4, 2)."""
+    """Give left, top, right and bottom of corners (4, 2).
+
+    Example:
+        >>> bounds(np.array([[1, 2], [9, 2], [9, 5], [1, 5]])).tolist()
+        [1, 2, 9, 5]
+    """
     return np.concatenate([line.min(axis=0), line.max(axis=0)])
 
 
 def overlap(corners: np.ndarray, other: np.ndarray) -> float:
-    """Give the area two lines (4, 2) have in common as a share of the smaller one."""
+    """Give the area two lines (4, 2) have in common as a share of the smaller one.
+
+    Example:
+        >>> line = np.array([[0, 0], [10, 0], [10, 4], [0, 4]])
+        >>> overlap(line, line + [5, 0])
+        0.5
+    """
     a, b = bounds(corners), bounds(other)
     common = np.prod(np.clip(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0, None))
     return float(common / max(1.0, min(np.prod(a[2:] - a[:2]), np.prod(b[2:] - b[:2]))))
 
 
 def height_of(line: np.ndarray) -> float:
-    """Give the height of the writing in pixels, at least 1, across the line's own direction."""
+    """Give the height of the writing in pixels, at least 1, across the line's own direction.
+
+    Example:
+        >>> height_of(np.array([[0, 0], [10, 0], [10, 4], [0, 4]]))
+        4.0
+    """
     return max(1.0, float(np.hypot(*(line[3] - line[0]))))
 
 
 def width_of(line: np.ndarray) -> float:
-    """Give the length of the line in pixels, along its own direction."""
+    """Give the length of the line in pixels, along its own direction.
+
+    Example:
+        >>> width_of(np.array([[0, 0], [10, 0], [10, 4], [0, 4]]))
+        10.0
+    """
     return float(np.hypot(*(line[1] - line[0])))
 
 

@@ -28,6 +28,7 @@ _PERSON = re.compile(
     re.IGNORECASE,
 )
 _NOBODY = re.compile(r"\b(?:nothing|nobody|no one|none|not a (?:single )?word|never)\b[^,;]{0,20}$", re.IGNORECASE)
+VOICE_SECONDS = 1.2  # a stretch of speech as long as this is no flicker of the voice detector
 MENTIONED = 0.6  # share of an utterance's content words that makes it mentioned
 
 
@@ -141,8 +142,18 @@ def _denied(claim: Claim, case: Case) -> Verdict | None:
     said = [u for u in case.transcript if len(u["text"].split()) >= SALIENT_WORDS]
     said = [u for u in said if claim.time is None or overlap(u["start"], u["end"], claim.time) > 0]
     if not said:
-        return None
+        return _voices(claim, case)
     return _verdict(claim, case, phrasing.say_utterance(said[0], case.duration), "there is speech", "")
+
+
+def _voices(claim: Claim, case: Case) -> Verdict | None:
+    """Words that could not be verified say nothing, but a voice that was measured long enough is a voice."""
+    window = claim.time or (0.0, case.duration)
+    spans = [s for s in (_sound(case) or {"spans": []})["spans"] if s["kind"] == "speech"]
+    longest = max((overlap(s["start"], s["end"], window) for s in spans), default=0.0)
+    if longest < VOICE_SECONDS:
+        return None
+    return _verdict(claim, case, f"A voice of {longest:.1f} s was measured.", "there is speech", "")
 
 
 def _missing(case: Case, quotes: list[Claim]) -> list[Verdict]:

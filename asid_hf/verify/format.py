@@ -10,6 +10,7 @@ import numpy as np
 from asid_hf.verify.sentences import quoted_ranges
 
 _STRAY = (
+    (re.compile(r"\[/?INST\]|\[/?SYS\]|<</?SYS>>"), ""),
     (re.compile(r"<\|[^|<>\n]{0,40}\|>"), ""),  # special tokens: <|im_end|>
     (re.compile(r"</?(?:think|answer|video|image|audio|s|caption)>", re.IGNORECASE), ""),
     (re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u200b-\u200f\u2060\ufeff\ufffd\ue000-\uf8ff]+"), ""),
@@ -22,7 +23,7 @@ _STRAY = (
     (re.compile(r"([!?,;:~])\1{2,}"), r"\1"),
 )
 _MOJIBAKE = re.compile(r"(?:[ÃÂâð][^\x00-\x7f]{1,3})+")  # UTF-8 read as Windows-1252, by its usual lead bytes
-_CERTAIN = 5  # the patterns of _STRAY up to here are stray inside a quotation too
+_CERTAIN = 6  # the patterns of _STRAY up to here are stray inside a quotation too
 _VALID_TIME = re.compile(r"\d{1,4}(?:\.\d{1,3})?(?: ?s)?|\d{1,3}:[0-5]\d(?::[0-5]\d)?(?:\.\d{1,3})?(?: ?s)?")
 
 
@@ -40,6 +41,7 @@ _TIMES = (
     (re.compile(r" *\b(?:at|from|around) s(?:ec(?:ond)?s?)?\b(?=[,.; ])"), lambda m: ""),
     (re.compile(r"(?:(?<=^)|(?<=[.!?\n] ))\[(\d{1,4}(?:\.\d+)?s)(?=,)(?![^\[\]\n]{0,12}\])"), lambda m: f"At {m[1]}"),
     (re.compile(r"\b(?:At|Around|From) (?P<time>[:.]?\d[\d:.]*[\d:](?: ?s)?|:\d+)[,:]? *(?P<next>\w?)"), _lost_time),
+    (re.compile(r"\b(?:At|Around|From) (?:\d+s\d+|[?xX_]+ ?s)\b[,:]? *(\w?)"), lambda m: m[1].upper()),  # 2s8, ?s
     (re.compile(r"(?:\b[Aa]t )?\[\d{0,2}:?\d?[xX?_nN]+[\dxX?_:]*\][,:]? *"), lambda m: ""),  # [00:0x]
     (re.compile(r"(?:\b[Aa]t )?\b\d{2}:\d?[xX?_]{1,2}(?!\w)[,:]? *"), lambda m: ""),
 )
@@ -72,7 +74,7 @@ def format_faults(text: str) -> list[Fault]:
 
     Example:
         >>> [(f.reason, f.replacement) for f in format_faults("At 12ss, **he** waves.")]
-        [('timestamp', 'At 12s'), ('symbol', ''), ('symbol', '')]
+        [('timestamp', '12s'), ('symbol', ''), ('symbol', '')]
     """
     faults = _loops(text) + _timestamps(text) + _symbols(text)
     kept: list[Fault] = []
@@ -87,7 +89,7 @@ def repaired(text: str) -> str:
 
     Example:
         >>> repaired("He waves at us. He waves at us. He waves at us. He waves at us.<|im_end|>")
-        'He waves.'
+        'He waves at us.'
     """
     for fault in reversed(format_faults(text)):
         text = text[: fault.start] + fault.replacement + text[fault.end :]

@@ -184,9 +184,9 @@ def run_stages(rows: list[Row], config: VerifyConfig, work: Path, num_proc: int 
     from datasets import Dataset
 
     features = working_features()
-    dataset = Dataset.from_list(rows, features=features)
     if not rows:
-        return dataset
+        return Dataset.from_dict({name: [] for name in features}, features=features)
+    dataset = Dataset.from_list(rows, features=features)
     measure = Remember(Chain(measuring_stages(config)), str(work / "measured.sqlite"))
     processes = min(num_proc, len(rows)) if num_proc and num_proc > 1 else None
     # One clip a call: the bar moves with every clip, and memory holds one at a time.

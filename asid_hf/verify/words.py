@@ -19,6 +19,7 @@ _NUMBERS = dict(
         strict=True,
     )
 )
+_CONTRACTION = re.compile(r"(?<=\w)'(?:ve|re|ll|d|m|s)$")
 _FUNCTION_WORDS = frozenset(
     "a an the this that these those and or but so then well oh um uh er ah yeah yes no not is are was were be been am "
     "do does did have has had will would shall should can could may might must to of in on at by for from with as it "
@@ -135,7 +136,7 @@ def content_words(text: str) -> list[str]:
 
 
 def _plain(word: str) -> str:
-    word = word.lower().replace("’", "'")
+    word = _CONTRACTION.sub("", word.lower().replace("’", "'"))
     return str(_NUMBERS[word]) if word in _NUMBERS else word.removesuffix("'s").replace("'", "")
 
 
@@ -227,7 +228,10 @@ def _wrong_words(quoted: list[str], spoken: list[str], pairs: list[tuple[int, in
 def _begin_alike(word: str, heard: str) -> bool:
     """Whether two words share their first half, as "ripe" and "right": one sound was misheard."""
     half = (min(len(word), len(heard)) + 1) // 2
-    return half >= 2 and not word.isdigit() and word[:half] == heard[:half] and abs(len(word) - len(heard)) <= 1
+    if word.isdigit() or half < 2:
+        return False
+    cut_off = len(heard) >= 4 and word.startswith(heard)  # the recogniser stopped inside the word
+    return cut_off or (word[:half] == heard[:half] and abs(len(word) - len(heard)) <= 1)
 
 
 def _split_or_joined(word: str, beside: list[str], near: list[str]) -> bool:

@@ -44,7 +44,7 @@ def check_cuts(case: Case) -> list[Verdict]:
     if not shots:
         return []
     cuts = [shot["start"] for shot in shots[1:]]
-    claims = _each_once(case.claims_of("cut"))
+    claims = _each_once(case)
     single = [c for c in claims if (c.value == "single_take") != c.negated]
     told = [c for c in claims if (c.value == "cut") != c.negated]
     verdicts = [_not_single(claim, case, cuts) for claim in single if cuts and _inside(claim, case, cuts)]
@@ -55,11 +55,12 @@ def check_cuts(case: Case) -> list[Verdict]:
     return verdicts + [_missed(case, cut) for cut in cuts if cut not in taken]
 
 
-def _each_once(claims: list[Claim]) -> list[Claim]:
-    """ "Cuts to the next scene" speaks of one cut, in two phrases."""
+def _each_once(case: Case) -> list[Claim]:
+    """The draft's claims of cuts; "cuts to the next scene" speaks of one cut, in two phrases."""
     kept: list[Claim] = []
-    for claim in claims:
-        if not kept or claim.start - kept[-1].end > ONE_PHRASE or claim.negated != kept[-1].negated:
+    for claim in case.claims_of("cut"):
+        gap = case.draft[kept[-1].end : claim.start] if kept else ""
+        if not kept or len(gap) > ONE_PHRASE or re.search(r"[.!?;]", gap) or claim.negated != kept[-1].negated:
             kept.append(claim)
     return kept
 

@@ -11,7 +11,7 @@ from asid_hf.verify.findings import Verdict
 
 _CONTRADICTS = {"dark": ("bright",), "dim": ("bright",), "bright": ("dark",)}
 AGAINST = 0.65  # share of the time claimed that must show the opposite
-BRIGHT_ENOUGH, DARK_ENOUGH = 0.45, 0.20  # mean brightness that also contradicts "dark", and "bright"
+NOT_DARK, BRIGHT_ENOUGH, DARK_ENOUGH = 0.37, 0.45, 0.20  # mean brightness that contradicts dark, dim; and bright
 _TURNED = {
     "dark": "bright",
     "darkness": "brightness",
@@ -85,7 +85,7 @@ def _contradicts(value: str, span: dict) -> bool:
     if span["level"] in _CONTRADICTS.get(value, ()):
         return True
     if value in ("dark", "dim"):
-        return span["brightness"] >= BRIGHT_ENOUGH
+        return span["brightness"] >= (NOT_DARK if value == "dark" else BRIGHT_ENOUGH)
     return value == "bright" and span["brightness"] <= DARK_ENOUGH
 
 

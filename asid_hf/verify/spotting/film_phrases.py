@@ -16,6 +16,7 @@ _NOUN = re.compile(  # "a swift downward tilt", "a steady leftward pan of the ca
     r"\b(?P<way>left|right|up|down)wards? (?:[a-z-]+ ){0,2}?(?P<noun>pans?|tilts?|sweeps?|swings?|drifts?|"
     r"camera (?:move(?:ment)?|motion))\b"
 )
+_ZOOM_NOUN = re.compile(r"\b(?P<way>in|out)ward (?:[a-z-]+ )?zoom\b")
 _NOUN_BEHIND = re.compile(  # "a swift tilt down", "a slow pan to the right"
     r"\b(?:pan|tilt|sweep|swing) (?:[a-z]+ly )?(?:to(?:wards?)? (?:the |its )?)?"
     r"(?P<way>left|right|up|down)(?:wards?)?\b(?! of\b)"
@@ -79,6 +80,11 @@ _NEXT_SHOT = re.compile(r"^\W*(?:transitioning|(?:next|then),? (?:is an?|comes a
 _NO_SOUND = re.compile(
     r"\b(?:no|without any|not a(?: single)?) (?:sounds?|audio|noise) (?:of any kind|whatsoever|at all)\b"
 )
+_ONE_TAKE = re.compile(
+    r"\b(?:stays?|remains?|keeps?|holds?|lingers?) (?:within|in|on|inside|to) (?:the same|one|a single) "
+    r"(?:shot|take|frame)\b|\bno (?:cut|edit)s? (?:interrupts?|breaks?|divides?|disturbs?)\b"
+    r"|\bplays? out in (?:one|a single) (?:go|take|shot)\b"
+)
 _DARK = re.compile(
     rf"\b{_PICTURE} (?:is|are|remains?|stays?|looks?|appears?|was) (?:so|too|very|quite|extremely|really|rather|mostly|"
     r"almost completely) (?:dark|black)\b(?! (?:blue|green|brown|red|gr[ae]y))"
@@ -86,6 +92,8 @@ _DARK = re.compile(
     r"|\b(?:heavily |badly |strongly |severely )?under-?exposed\b"
     r"|\b(?:shrouded|plunged|steeped|wrapped|sunk) in(?:to)? (?:darkness|shadows?|gloom)\b"
     r"|\b(?:hardly|barely) any light\b"
+    rf"|\b{_PICTURE} (?:is|are|remains?|stays?|looks?) dark throughout\b"
+    r"|\bleaves? (?:most|much|nearly all) of [^.,;]{1,25} in the dark\b"
 )
 _DIM = re.compile(
     r"\b(?:light(?:ing)?|illumination) (?:is|remains|stays|seems|appears|was) (?:(?:very|quite|rather|so|too) )?"
@@ -96,6 +104,7 @@ _BRIGHT = re.compile(
     r"brightness)\b"
     rf"|\b{_PICTURE} (?:is|are|remains?|stays?|looks?|appears?|was) (?:very |quite |extremely |really )?bright\b"
     r"(?! (?:blue|green|red|yellow|orange|pink|purple|spot))"
+    r"|\b(?:brightly|brilliantly|strongly|fully) illuminated\b|\bexposure is (?:very )?bright\b|\blight and bright\b"
     r"|\bbrightly illuminated\b|\b(?:heavily |strongly )?over-?exposed\b|\bplenty of light\b"
 )
 
@@ -116,6 +125,8 @@ def spot_film_phrases(plain: str) -> Iterator[Hit]:
     for pattern in (_NOUN, _NOUN_BEHIND, _TURNS):
         for match in pattern.finditer(plain):
             yield _hit(plain, match, "camera", _WAYS[match["way"]])
+    for match in _ZOOM_NOUN.finditer(plain):
+        yield _hit(plain, match, "camera", f"zoom_{match['way']}")
     for match in _SIDE_TO_SIDE.finditer(plain):
         yield _hit(plain, match, "camera", "pan_right" if match["from"] == "left" else "pan_left")
     for match in _IT_MOVES.finditer(plain):
@@ -133,6 +144,8 @@ def spot_film_phrases(plain: str) -> Iterator[Hit]:
         yield Hit(*match.span(), "camera", "framing")
     for match in _NEXT_SHOT.finditer(plain):
         yield Hit(*match.span(), "cut", "cut")
+    for match in _ONE_TAKE.finditer(plain):
+        yield Hit(*match.span(), "cut", "single_take")
     for match in _NO_SOUND.finditer(plain):
         yield Hit(*match.span(), "sound", "silence")
     for pattern, level in ((_DARK, "dark"), (_DIM, "dim"), (_BRIGHT, "bright")):
