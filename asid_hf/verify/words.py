@@ -238,6 +238,8 @@ def _split_or_joined(word: str, beside: list[str], near: list[str]) -> bool:
     """Whether a recogniser heard one quoted word as two, or two as one: "every one" for "everyone"."""
     if word.isdigit():
         return False
+    if any(len(heard) >= 4 and word.startswith(heard) for heard in near):  # the recogniser stopped inside the word
+        return True
     if any(_likeness(word, one + two) >= OTHER_WORD for one, two in pairwise(near)):
         return True
     wholes = [(whole, other) for whole in near for other in beside if _likeness(other, whole) < 1.0]

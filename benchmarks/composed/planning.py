@@ -15,7 +15,7 @@ from .lines import OTHER_LINES, STATEMENTS, TITLES
 from .sources import Footage
 from .truth import Line, Move, Shot, Title, Truth, Window
 
-VERSION = "3"
+VERSION = "4"
 """Of the plans: another version composes all clips anew."""
 
 FILM_WEIGHT = 0.72
@@ -229,8 +229,11 @@ def _own_titles(truth: Truth) -> list[Title]:
     for shot in truth.shots:
         text = STRETCHES[shot.stretch].text
         if shot.stretch == "statement":
-            # the date below is too small and faint to be read at this size
-            titles.append(Title("PRESIDENT OBAMA STATEMENT ON IRAN", shot.start + 2.9, shot.end, "bottom", "white"))
+            since = shot.start + 2.9
+            titles += [
+                Title("PRESIDENT OBAMA STATEMENT ON IRAN", since, shot.end, "bottom", "white"),
+                Title("JULY 14, 2015", since, shot.end, "bottom", "blue", faint=True),
+            ]
         elif text:
             place = "top" if shot.stretch == "presents" else "middle"
             titles.append(Title(text, shot.start, shot.end, place, "white"))

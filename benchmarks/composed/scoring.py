@@ -213,11 +213,15 @@ def _share_said(line: str, text: str) -> float:
 
 
 def _likeness(title: str, text: str) -> float:
-    """The best likeness of a title to any stretch of as many words, 0..1."""
-    wanted, words = " ".join(words_of(title)), words_of(text)
-    count = len(wanted.split())
-    stretches = {" ".join(words[place : place + count]) for place in range(len(words) - count + 1)}
-    return max((SequenceMatcher(None, wanted, stretch).ratio() for stretch in stretches), default=0.0)
+    """The best likeness of a title to any stretch of as many letters, 0..1; a reader may lose or add spaces."""
+    wanted, letters = "".join(words_of(title)), "".join(words_of(text))
+    matcher = SequenceMatcher(b=wanted, autojunk=False)
+    best = 0.0
+    for place in range(max(1, len(letters) - len(wanted) + 1)):
+        matcher.set_seq1(letters[place : place + len(wanted)])
+        if matcher.real_quick_ratio() > best and matcher.quick_ratio() > best:
+            best = max(best, matcher.ratio())
+    return best
 
 
 def _still_at(text: str, anchor: str, line: str) -> bool:

@@ -62,7 +62,8 @@ class Move:
 
 @dataclass
 class Title:
-    """Words on the picture. `font` seeds how they are drawn, None where the footage itself shows them."""
+    """Words on the picture. `font` seeds how they are drawn, None where the footage itself shows them; `faint` ones are
+    told of, but no fault is planted in them: they can barely be read."""
 
     text: str
     start: float
@@ -70,6 +71,7 @@ class Title:
     place: str
     colour: str
     font: str | None = None
+    faint: bool = False
 
 
 @dataclass

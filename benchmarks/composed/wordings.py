@@ -511,7 +511,8 @@ def lower(text: str) -> str:
 
 def _breaks(rng: random.Random, truth: Truth, sentences: list[Sentence]) -> list[float]:
     """Times before which a new paragraph begins: at some cuts, and before the closing words."""
-    breaks = [cut for cut in truth.cuts if rng.random() < 0.7]
+    share = 0.7 if len(truth.cuts) < 4 else 0.3
+    breaks = [cut for cut in truth.cuts if rng.random() < share]
     if not breaks and truth.duration > 5:
         breaks = [truth.duration * rng.uniform(0.35, 0.65)]
     return [*breaks, 1e6] if rng.random() < 0.6 else breaks

@@ -236,6 +236,14 @@ RIGHT = {
         {"shots": shots(20.0, 5.0, 11.0)},
     ),
     "a montage": ("A montage of several shots shows the harbour.", {"shots": shots(20.0, 5.0, 11.0, 14.0)}),
+    "a cut that may be the move around it": (
+        "A dog sits. From 2s to 6s, the camera pans right.",
+        {"shots": shots(20.0, 4.0), "camera": [move(2.0, 4.0, "pan_right"), move(4.0, 6.0, "pan_right")]},
+    ),
+    "a word cut off by the recogniser": (
+        'A man says, "The museum closes at five on weekdays."',
+        {"transcript": [said(2.0, 5.0, "The museum closes at five on week.")]},
+    ),
     "dim said of dark": ("The room is dimly lit.", {"light": light("dark", 0.08)}),
     "rounded up past the end": ("At 20s, the dog leaves.", {"duration": 19.6}),
     "no sound in a silent clip": ("There is no sound. A dog sits.", {"sound": None}),

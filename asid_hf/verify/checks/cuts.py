@@ -19,6 +19,7 @@ _MANY = re.compile(
 _MONTAGE = re.compile(
     r"\b(?:montage|compilation|supercut|(?:series|sequence) of (?:\w+ )?(?:shots|scenes|clips))\b", re.I
 )
+ABUTS = 0.3  # s
 ONE_PHRASE = 20  # characters between two phrases that speak of one cut
 _PLAIN = "continues with"  # stands for "cuts to" where nothing is cut
 
@@ -52,7 +53,7 @@ def check_cuts(case: Case) -> list[Verdict]:
     verdicts += [verdict for claim in unmatched if (verdict := _absent(claim, case, cuts))]
     if _MONTAGE.search(case.draft) or any(_MANY.search(_sentence(case, claim)) for claim in told):
         return verdicts
-    return verdicts + [_missed(case, cut) for cut in cuts if cut not in taken]
+    return verdicts + [_missed(case, cut) for cut in cuts if cut not in taken and not _in_a_move(case, cut)]
 
 
 def _each_once(case: Case) -> list[Claim]:
@@ -63,6 +64,14 @@ def _each_once(case: Case) -> list[Claim]:
         if not kept or len(gap) > ONE_PHRASE or re.search(r"[.!?;]", gap) or claim.negated != kept[-1].negated:
             kept.append(claim)
     return kept
+
+
+def _in_a_move(case: Case, cut: float) -> bool:
+    """Whether the camera moves alike right up to a cut and right after it: the move may have been taken for a cut."""
+    moves = [move for move in case.evidence.get("camera") or [] if move["motion"] != "static"]
+    before = {move["motion"] for move in moves if abs(move["end"] - cut) <= ABUTS and move["start"] < cut}
+    after = {move["motion"] for move in moves if abs(move["start"] - cut) <= ABUTS and move["end"] > cut}
+    return bool(before & after)
 
 
 def _match(case: Case, told: list[Claim], cuts: list[float]) -> tuple[set[float], list[Claim]]:
