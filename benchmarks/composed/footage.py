@@ -29,6 +29,7 @@ class Stretch:
         steady: the camera is fixed.
         text: words that the footage itself shows throughout.
         group: stretches of one group look alike and are never joined.
+        blurred: a box (left, top, right, bottom, as shares) made illegible: its words can barely be read as it is.
         natural: the camera's own move and its mean speed in picture heights a second, where the footage has one.
     """
 
@@ -46,6 +47,7 @@ class Stretch:
     text: str | None = None
     group: str = ""
     natural: tuple[str, float] | None = None
+    blurred: tuple[float, float, float, float] | None = None
 
     @property
     def length(self) -> float:
@@ -842,6 +844,7 @@ _LIST = (
             "The speaker leans on the lectern.",
         ),
         roams=False,
+        blurred=(0.37, 0.917, 0.63, 0.962),
     ),
     Stretch(
         "dawn",

@@ -229,11 +229,8 @@ def _own_titles(truth: Truth) -> list[Title]:
     for shot in truth.shots:
         text = STRETCHES[shot.stretch].text
         if shot.stretch == "statement":
-            since = shot.start + 2.9
-            titles += [
-                Title("PRESIDENT OBAMA STATEMENT ON IRAN", since, shot.end, "bottom", "white"),
-                Title("JULY 14, 2015", since, shot.end, "bottom", "blue", faint=True),
-            ]
+            title = "PRESIDENT OBAMA STATEMENT ON IRAN"
+            titles.append(Title(title, shot.start + 2.9, shot.end, "bottom", "white"))
         elif text:
             place = "top" if shot.stretch == "presents" else "middle"
             titles.append(Title(text, shot.start, shot.end, place, "white"))

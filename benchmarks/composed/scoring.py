@@ -14,7 +14,7 @@ from .voices import words_of
 
 NEAR = 1.0  # s between a finding's time and that of the fact it misses
 SAID_SHARE = 0.5  # of a line's word pairs, where a recogniser may have misheard some
-TEXT_RATIO = 0.8  # likeness of a title as read
+TEXT_RATIO = 0.82  # likeness of a title as read
 
 MOTION_PATTERNS = {
     "pan_left": r"\b(pan|sweep|swing|turn|glid|slid|mov|rotat)\w*[^.]{0,40}\bleft|\bleft\w*[^.]{0,20}\bpan",

@@ -7,11 +7,12 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 
 from .footage import STRETCHES, Stretch
 
-VERSION = "4"
+VERSION = "5"
 
 
 @dataclass(frozen=True)
@@ -79,9 +80,20 @@ def _cut_out(stretch: Stretch, source: Path, path: Path) -> np.ndarray:
                 writer.codec_context.time_base = Fraction(1, 90000)
                 writer.options = {"crf": "15", "preset": "ultrafast", "g": "12"}
             picture = frame.reformat(writer.width, writer.height, "yuv420p")
+            if stretch.blurred:
+                picture = _blurred(picture, stretch.blurred)
             picture.pts, picture.time_base = round((time - stretch.start) * 90000), Fraction(1, 90000)
             if len(thumbnails) < 400:
                 thumbnails.append(frame.reformat(64, 36, "gray").to_ndarray())
             output.mux(writer.encode(picture))
         output.mux(writer.encode())
     return np.mean(thumbnails, axis=0, dtype=np.float64).astype(np.float32)
+
+
+def _blurred(picture: av.VideoFrame, box: tuple[float, float, float, float]) -> av.VideoFrame:
+    """Make words in a box illegible."""
+    pixels = picture.to_ndarray(format="rgb24")
+    high, wide = pixels.shape[:2]
+    left, top, right, bottom = (round(share * side) for share, side in zip(box, (wide, high, wide, high), strict=True))
+    pixels[top:bottom, left:right] = cv2.blur(pixels[top:bottom, left:right], (61, 61))
+    return av.VideoFrame.from_ndarray(pixels, "rgb24").reformat(format="yuv420p")

@@ -62,8 +62,7 @@ class Move:
 
 @dataclass
 class Title:
-    """Words on the picture. `font` seeds how they are drawn, None where the footage itself shows them; `faint` ones are
-    told of, but no fault is planted in them: they can barely be read."""
+    """Words on the picture. `font` seeds how they are drawn, None where the footage itself shows them."""
 
     text: str
     start: float
@@ -71,7 +70,6 @@ class Title:
     place: str
     colour: str
     font: str | None = None
-    faint: bool = False
 
 
 @dataclass

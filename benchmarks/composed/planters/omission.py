@@ -39,8 +39,6 @@ def left_out(kind: str) -> Callable[[Draft, str], Fault | None]:
 
 
 def _salient(event: object) -> bool:
-    if hasattr(event, "faint"):
-        return not event.faint
     return not hasattr(event, "voice") or len(event.text.split()) >= SHORTEST_LINE
 
 
