@@ -22,7 +22,7 @@ from .sources import VERSION as VERSION_OF_FOOTAGE
 from .sources import Footage, load_footage
 from .truth import Shot, Title, Truth
 
-VERSION = "1"
+VERSION = "2"
 """Of the composer: another version composes all clips anew."""
 
 FONT_FOLDERS = ("/usr/share/fonts", "/usr/local/share/fonts")
@@ -276,13 +276,17 @@ def mix_sound(truth: Truth, clips: Path, work: Path, librivox: Path | None) -> n
     if truth.sound == "silence":
         return mix
     if truth.ambience:
-        _add(mix, voices.levelled(_ambience(truth, clips), -33.0 if truth.lines else -24.0), 0.0)
+        _add(mix, voices.levelled(_ambience(truth, clips), -37.0 if truth.lines else -26.0), 0.0)
     if truth.music:
-        _add(mix, voices.levelled(_music(truth, clips), -36.0 if truth.lines else -20.0), 0.0)
+        _add(mix, voices.levelled(_music(truth, clips), -40.0 if truth.lines else -24.0), 0.0)
     for line in truth.lines:
         if line.voice == "speaker":
             shot = next(shot for shot in truth.shots if shot.stretch == "statement")
-            _add(mix, voices.levelled(voices.read_audio(clips / STRETCHES["statement"].source), -20.0), shot.start)
+            _add(
+                mix,
+                voices.levelled(voices.read_audio(clips / STRETCHES["statement"].source), voices.SPEECH_LEVEL),
+                shot.start,
+            )
         elif line.voice.startswith("librivox:") and librivox:
             _add(mix, voices.read_utterance(librivox / line.voice.split(":", 1)[1]), line.start)
         else:

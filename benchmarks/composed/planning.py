@@ -15,7 +15,7 @@ from .lines import OTHER_LINES, STATEMENTS, TITLES
 from .sources import Footage
 from .truth import Line, Move, Shot, Title, Truth, Window
 
-VERSION = "4"
+VERSION = "5"
 """Of the plans: another version composes all clips anew."""
 
 FILM_WEIGHT = 0.72
@@ -134,7 +134,7 @@ def _draw_stretch(
 def _still(rng: random.Random, start: float, end: float, name: str, cut_in: float) -> Shot:
     """A shot whose window stands still, around what matters in it."""
     stretch = STRETCHES[name]
-    share = 1.0 if stretch.text or name == "globe" or rng.random() < 0.4 else rng.uniform(0.78, 1.0)
+    share = 1.0 if stretch.text or name in ("globe", "statement") or rng.random() < 0.4 else rng.uniform(0.78, 1.0)
     window = _window(stretch.focus, share)
     return Shot(start, end, name, cut_in, window, Window(window.x, window.y, share))
 

@@ -342,6 +342,18 @@ STORY: tuple[str, ...] = (
     "The focus lies on presence and atmosphere rather than on plot.",
 )
 
+ASIDES: tuple[str, ...] = (
+    "Time seems to stand still for a moment.",
+    "Little else happens here.",
+    "The viewer has time to look around.",
+    "One detail after another catches the eye.",
+    "It is easy to lose oneself in the details.",
+    "The eye wanders over the details.",
+    "The finer points of the picture come into their own.",
+    "There is a lot to discover.",
+)
+"""What stands in where everything that happens has been told."""
+
 CLOSINGS: tuple[str, ...] = (
     "Throughout, the attention stays on {topic}.",
     "Throughout the clip, {topic} remains the centre of interest.",

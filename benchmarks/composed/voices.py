@@ -12,6 +12,7 @@ import av
 import numpy as np
 
 RATE = 44100
+SPEECH_LEVEL = -24.0  # dBFS; louder, the loudest vowels would clip
 LIBRIVOX = {
     "sense_and_sensibility_01_austen_64kb-0880.wav": "He was not an ill disposed young man.",
     "sense_and_sensibility_01_austen_64kb-0890.wav": (
@@ -75,9 +76,9 @@ def spoken_line(text: str, voice: Voice, work: Path) -> np.ndarray:
         work: folder of the cache.
 
     Returns:
-        (N,) float32 at `RATE`, trimmed to the speech, at -20 dBFS.
+        (N,) float32 at `RATE`, trimmed to the speech, at `SPEECH_LEVEL`.
     """
-    key = hashlib.sha256(f"{text}|{voice.pace:.3f}|{voice.pitch:.3f}".encode()).hexdigest()[:20]
+    key = hashlib.sha256(f"{text}|{voice.pace:.3f}|{voice.pitch:.3f}|{SPEECH_LEVEL}".encode()).hexdigest()[:20]
     path = work / "voices" / f"{key}.npy"
     if path.is_file():
         return np.load(path)
@@ -87,7 +88,7 @@ def spoken_line(text: str, voice: Voice, work: Path) -> np.ndarray:
     settings = SynthesisConfig(length_scale=voice.pace * voice.pitch, noise_scale=0.0, noise_w_scale=0.0)
     chunks = list(_piper().synthesize(text, settings))
     wave = np.concatenate([chunk.audio_float_array for chunk in chunks])
-    wave = levelled(trimmed(resampled(wave, chunks[0].sample_rate * voice.pitch)), -20.0)
+    wave = levelled(trimmed(resampled(wave, chunks[0].sample_rate * voice.pitch)), SPEECH_LEVEL)
     path.parent.mkdir(parents=True, exist_ok=True)
     np.save(path, wave)
     return wave
@@ -95,7 +96,7 @@ def spoken_line(text: str, voice: Voice, work: Path) -> np.ndarray:
 
 def read_utterance(path: Path) -> np.ndarray:
     """Read a recorded utterance, trimmed and at the level of the spoken lines: (N,) float32 at `RATE`."""
-    return levelled(trimmed(read_audio(path)), -20.0)
+    return levelled(trimmed(read_audio(path)), SPEECH_LEVEL)
 
 
 def resampled(wave: np.ndarray, rate: float) -> np.ndarray:

@@ -384,9 +384,11 @@ class Writer:
         return names[cast[0]] if cast else "the middle of the scene"
 
     def happening(self, shot: int) -> str:
-        """A sentence about what happens in a shot; the same one may come again."""
+        """A sentence about what happens in a shot, or, where all that is told, about looking at it."""
         does = STRETCHES[self.truth.shots[shot].stretch].does
-        return self.rng.choice(self._lit(does) or ["Nothing else changes."])
+        text = self.rng.choice(self._fresh(does) or self._fresh(scenery.ASIDES) or scenery.ASIDES)
+        self.used.add(text)
+        return text
 
 
 def write_script(truth: Truth, writer: Writer, together: bool = True) -> Script:
