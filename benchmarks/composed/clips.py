@@ -208,8 +208,11 @@ def _overlay(title: Title, truth: Truth) -> tuple[np.ndarray, np.ndarray, tuple[
     gap = round(font.size * 0.25)
     boxes = [font.getbbox(line) for line in lines]
     high = sum(box[3] - box[1] for box in boxes) + gap * (len(lines) - 1)
-    top = {"top": margin, "bott": truth.height - margin - high}.get(title.place[:4].rstrip(), None)
-    top = (truth.height - high) // 2 if top is None else top
+    top = (truth.height - high) // 2
+    if title.place.startswith("top"):
+        top = margin
+    elif title.place.startswith("bottom"):
+        top = truth.height - margin - high
     card = Image.new("RGBA", (truth.width, truth.height), (0, 0, 0, 0))
     pen = ImageDraw.Draw(card)
     boxed = rng.random() < 0.3

@@ -232,7 +232,7 @@ TITLES = (
 )
 
 SWAPS = (
-    "elephant lawyer mountain kitchen violin engineer planet carpet soldier umbrella volcano pencil hospital dragon "
+    "elephant lawyer monastery harp violin engineer meteor carpet soldier trumpet volcano pencil hospital dragon "
     "blanket senator candle airport parrot diamond cathedral helmet pirate chimney tractor wedding compass lobster "
     "professor lantern balloon gorilla mirror captain submarine pyramid"
 ).split()
@@ -246,5 +246,5 @@ FUNCTION_WORDS = frozenset(
 """Words of four letters and more that a misquotation leaves alone."""
 
 TITLE_SWAPS = (
-    "BANANA Thunder Hospital Robot Velvet Galaxy Pumpkin Wizard Jungle Marble Rocket Tiger Doctor Castle Oyster Magnet"
+    "BANANA Thunder Hospital Robot Velvet Galaxy Pumpkin Wizard Jungle Marble Rocket Tiger Vulture Sofa Oyster Magnet"
 ).split()
