@@ -7,7 +7,7 @@ Times are seconds on the clip's own axis, which starts at 0 with its first prese
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Literal, TypedDict
+from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
 
 if TYPE_CHECKING:
     from datasets import Features
@@ -64,13 +64,17 @@ def canonical_attribute(name: str) -> str:
 
 
 class Utterance(TypedDict):
-    """One stretch of speech by one speaker. `confidence` 0..1; `speaker` and `confidence` None where unknown."""
+    """One stretch of speech by one speaker. `confidence` 0..1; `speaker` and `confidence` None where unknown.
+
+    `word_confidences`, 0..1, one for each word of `text.split()`, where the recogniser tells them.
+    """
 
     start: float
     end: float
     speaker: str | None
     text: str
     confidence: float | None
+    word_confidences: NotRequired[list[float] | None]
 
 
 class HeardUtterance(Utterance):
@@ -259,7 +263,14 @@ def verified_features() -> Features:
     from datasets import Features, List, Value
 
     text, real, whole, flag = Value("string"), Value("float64"), Value("int32"), Value("bool")
-    utterance = {"start": real, "end": real, "speaker": text, "text": text, "confidence": real}
+    utterance = {
+        "start": real,
+        "end": real,
+        "speaker": text,
+        "text": text,
+        "confidence": real,
+        "word_confidences": List(real),
+    }
     evidence = {
         "speech": {
             "recogniser": text,

@@ -27,7 +27,9 @@ _PERSON = re.compile(
     r"individuals?|guys?|lady|gentleman|mother|father|doctor|officer|player|singer|crowd|audience|interviewer)\b",
     re.IGNORECASE,
 )
-_NOBODY = re.compile(r"\b(?:nothing|nobody|no one|none|not a (?:single )?word|never)\b[^,;]{0,20}$", re.IGNORECASE)
+_NOBODY = re.compile(
+    r"\b(?:nothing|nobody|no one|none|not a (?:single )?word)\b[^,;]{0,20}$|\bnever(?: \w+ly)? $", re.IGNORECASE
+)
 VOICE_SECONDS = 1.2  # a stretch of speech as long as this is no flicker of the voice detector
 MENTIONED = 0.6  # share of an utterance's content words that makes it mentioned
 
@@ -80,7 +82,8 @@ def _is_about_speech(claim: Claim, case: Case) -> bool:
     sentence = case.sentence_at(claim.start)
     if sentence and any(c.quote and sentence.start <= c.start < sentence.end for c in case.claims_of("speech")):
         return False  # the words that introduce or take up its quotation
-    return bool(_VOICE.search(claim.span) or (claim.speaker and _PERSON.search(claim.speaker)))
+    by_somebody = bool(claim.speaker and _PERSON.search(claim.speaker))
+    return by_somebody or bool(_VOICE.search(claim.span)) or _denies(claim, case)
 
 
 def _denies(claim: Claim, case: Case) -> bool:
@@ -103,7 +106,7 @@ def _judge(claim: Claim, case: Case) -> Verdict | None:
         if _doubtful(case, case.window(claim)) or read_on_screen(claim.quote, case.evidence.get("screen_text")):
             return None
         return _verdict(claim, case, _all_said(case), "nobody says this", _said_instead(claim, case))
-    if claim.time and overlap(heard.start, heard.end, case.window(claim)) < 0:
+    if claim.time and overlap(heard.start, heard.end, case.window(claim)) < 0 and not _continues(claim, case):
         if _doubtful(case, case.window(claim)):
             return None
         said = phrasing.say_utterance(_as_utterance(heard), case.duration)
@@ -114,6 +117,12 @@ def _judge(claim: Claim, case: Case) -> Verdict | None:
         time = (heard.start, heard.end)
         return _verdict(claim, case, said, f"not said: {words}", _requoted(heard.text, claim.span), time)
     return None
+
+
+def _continues(claim: Claim, case: Case) -> bool:
+    """Whether a quotation goes on with one before it in its sentence, whose time the anchor tells."""
+    sentence = case.sentence_at(claim.start)
+    return bool(sentence and any(c.quote and sentence.start <= c.start < claim.start for c in case.claims_of("speech")))
 
 
 def _best(claim: Claim, case: Case) -> Heard:

@@ -27,6 +27,7 @@ class Transcribe(Stage):
 
     recogniser: str = "moonshine-tiny"
     allow_remote: bool = False
+    version: str = "2"
 
     name, reads, writes = "transcribe", ("video",), ("transcript", "evidence")
 
@@ -40,4 +41,7 @@ class Transcribe(Stage):
         evidence["speech"] = recognise_speech(clip.audio, evidence["sound"], recogniser=self.recogniser)
         verified = [heard for heard in evidence["speech"]["utterances"] if heard["status"] == "verified"]
         fields = tuple(Utterance.__annotations__)
-        return {"evidence": evidence, "transcript": [{field: heard[field] for field in fields} for heard in verified]}
+        return {
+            "evidence": evidence,
+            "transcript": [{field: heard.get(field) for field in fields} for heard in verified],
+        }

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from asid_hf.errors import InputError, MissingExtraError
-from asid_hf.evidence import speech
+from asid_hf.evidence import moonshine, speech
 from asid_hf.evidence.sound import measure_sound
 from asid_hf.evidence.speech import gate, load_recogniser, recognise_speech, voiced_pieces
 from asid_hf.media import open_clip
@@ -156,7 +156,7 @@ def sentence() -> str:
 class Parrot:
     """A recogniser that says what it was told to, and notes what it was given."""
 
-    name, languages, sure = "parrot", ("en",), 0.8
+    name, languages, sure, telling = "parrot", ("en",), 0.8, ((6, 0.85), (3, 0.9))
 
     def __init__(self, *said: Utterance) -> None:
         self.said, self.given = said, []
@@ -294,6 +294,20 @@ def test_a_few_words_count_only_beside_a_sentence_that_tells_the_language() -> N
     assert reasons(utterance(1, 2, "Thank you."), utterance(3, 5, LONG)) == [None, None]
 
 
+def test_the_fewer_the_words_the_surer_they_must_be_to_tell_their_language() -> None:
+    assert reasons(utterance(1, 3, "Nobody move, please.", 0.89)) == [speech.TOO_SHORT]
+    assert reasons(utterance(1, 3, "Nobody move, please.", 0.91)) == [None]
+    assert reasons(utterance(1, 3, LONG, 0.84)) == [speech.TOO_SHORT]
+    assert reasons(utterance(1, 3, LONG, 0.86)) == [None]
+    assert reasons(utterance(1, 3, "Nobody move, please.", 0.91), utterance(4, 6, LONG, 0.81)) == [None, None]
+
+
+def test_each_word_has_its_confidence(voice: np.ndarray) -> None:
+    (found,) = verified(hear(voice))
+    assert len(found["word_confidences"]) == len(found["text"].split())
+    assert all(found["confidence"] ** 20 < each <= 1.0 for each in found["word_confidences"])
+
+
 def test_nothing_counts_in_a_clip_whose_words_are_mostly_doubtful() -> None:
     doubtful = [utterance(start, start + 2, LONG, 0.5) for start in range(10, 20, 2)]
     assert reasons(utterance(1, 3, LONG), *doubtful) == [speech.OTHER_LANGUAGE] + [speech.UNSURE] * 5
@@ -357,7 +371,7 @@ def test_an_unknown_recogniser_is_refused_with_those_there_are(voice: np.ndarray
 
 
 def test_weights_that_are_not_installed_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(speech, "find_spec", lambda package: None)
+    monkeypatch.setattr(moonshine, "find_spec", lambda package: None)
     with pytest.raises(InputError, match=r"moonshine-cpp==0\.1\.4"):
         speech.RECOGNISERS["moonshine-base"]()
     with pytest.raises(MissingExtraError, match="embedded"):

@@ -40,6 +40,20 @@ WRONG = {  # name -> (caption, facts, kind, reason, span, what the repaired capt
         ["A dog sits on the quay."],
         ["music"],
     ),
+    "nothing said over speech": (
+        "Nothing is said. A dog sits.",
+        {"transcript": [HELLO], "sound": heard((2.0, 5.0, "speech"))},
+        ("speech", "there is speech", "said"),
+        [],
+        ["Nothing is said"],
+    ),
+    "no sound at all over some": (
+        "Not a sound is heard. A dog sits.",
+        {"sound": heard((0.0, 4.0, "silence"), (4.0, 8.0, "other"), (8.0, 20.0, "silence"))},
+        ("error", "there is sound", "Not a sound is heard"),
+        [],
+        ["Not a sound"],
+    ),
     "silence over speech": (
         "A dog sits on the quay. The clip is completely silent.",
         {"transcript": [HELLO]},
@@ -244,6 +258,11 @@ RIGHT = {
         'A man says, "The museum closes at five on weekdays."',
         {"transcript": [said(2.0, 5.0, "The museum closes at five on week.")]},
     ),
+    "two quotations under one time": (
+        'At 2s, "The harbour opens," the man says, "again on Monday morning, and the ships will all come back."',
+        {"transcript": [said(2.0, 12.0, "The harbour opens again on Monday morning and the ships will all come back.")]},
+    ),
+    "a speaker never seen": ("A man we never see says that the harbour opens on Monday.", {"transcript": [HELLO]}),
     "dim said of dark": ("The room is dimly lit.", {"light": light("dark", 0.08)}),
     "rounded up past the end": ("At 20s, the dog leaves.", {"duration": 19.6}),
     "no sound in a silent clip": ("There is no sound. A dog sits.", {"sound": None}),

@@ -63,3 +63,41 @@ def test_word_times_lie_in_their_utterance_and_rise() -> None:
 def test_nothing_said_means_absent_and_no_words_mean_nothing_to_judge() -> None:
     assert align_quote("Hello", []).verdict == "absent"
     assert align_quote("...", SAID).verdict == "matched"
+
+
+@pytest.mark.parametrize(
+    ("quote", "heard"),
+    [
+        ("The stadium holds forty thousand people.", "The stadium holds 40,000 people."),
+        ("It was built in nineteen eighty-four.", "It was built in 1984."),
+        ("There were two hundred and five guests.", "There were 205 guests."),
+        ("Call one one two at once.", "Call 112 at once."),
+        ("It costs 1,500,000 dollars", "It costs 1500000 dollars"),
+    ],
+)
+def test_a_number_is_the_same_in_words_and_figures(quote: str, heard: str) -> None:
+    assert align_quote(quote, [said(0, 3, heard)]).verdict == "matched"
+    assert align_quote(heard, [said(0, 3, quote)]).verdict == "matched"
+
+
+def test_another_number_is_misquoted() -> None:
+    heard = align_quote("The stadium holds fifty thousand people.", [said(0, 3, "The stadium holds 40,000 people.")])
+    assert (heard.verdict, heard.wrong, heard.text) == (
+        "misquoted",
+        ("fifty", "thousand"),
+        "The stadium holds 40,000 people.",
+    )
+
+
+def test_figures_without_end_are_no_number() -> None:
+    assert align_quote("9" * 5000 + " trains", [said(0, 3, "Nine trains")]).verdict == "misquoted"
+
+
+def test_a_word_the_recogniser_was_unsure_of_contradicts_nothing() -> None:
+    heard = said(0, 4, "Where did you put the keys to the grush?")
+    assert align_quote("Where did you put the keys to the garage?", [heard]).wrong == ("garage",)
+    unsure = {**heard, "word_confidences": [0.9] * 8 + [0.41]}
+    assert align_quote("Where did you put the keys to the garage?", [unsure]).verdict == "matched"
+    other = align_quote("Where did you put the cats to the garage?", [unsure])
+    assert (other.wrong, other.text) == (("cats",), "Where did you put the keys to the garage?")
+    assert align_quote("Nobody ever saw the garage again", [unsure]).verdict == "absent"

@@ -13,8 +13,11 @@ _NO_SOUND = re.compile(r"\b(?:without|no|zero|lacks?|silent)\b", re.IGNORECASE)
 _IS_SILENT = re.compile(
     r"\s+(?:\w+ )?(?:is|remains|stays|was) (?:\w+ )?(?:silent|mute|muted|empty|absent|missing)\b", re.I
 )
+_ALL_SILENT = re.compile(
+    r"\b(?:no|not a(?: single)?|without(?: any| a)?|lacks?(?: any)?|any) (?:sounds?|audio|noise)", re.I
+)
 QUIET_SHARE = 0.5  # a stretch with less silence than this is not silent
-AUDIBLE_SECONDS = 1.0
+AUDIBLE_SECONDS, AUDIBLE_SHARE = 1.0, 0.15  # "no sound" is wrong where there is sound for longer
 
 
 def check_sound(case: Case) -> list[Verdict]:
@@ -68,6 +71,9 @@ def _heard(case: Case, claim: Claim) -> str:
     length = max(window[1] - window[0], 0.5)
     silent = sum(max(0.0, overlap(s["start"], s["end"], window)) for s in sound["spans"] if s["kind"] == "silence")
     loud = [s for s in sound["spans"] if s["kind"] != "silence" and overlap(s["start"], s["end"], window) > 0]
+    sounding = sum(overlap(s["start"], s["end"], window) for s in loud)
+    if _ALL_SILENT.search(claim.span) and sounding >= max(AUDIBLE_SECONDS, AUDIBLE_SHARE * length):
+        return f"Sound of {max(s['level'] for s in loud):.0f} dBFS was measured for {sounding:.1f} s."
     if claim.time is None and any(s["kind"] == "silence" and s["end"] - s["start"] >= 1 for s in sound["spans"]):
         return ""  # somewhere it is silent, and nothing says that this is not meant
     if silent >= QUIET_SHARE * length or not loud:
