@@ -227,6 +227,7 @@ def _wrong_words(
     wrong, doubted = [], 0
     heard = [word.word for word in spoken]
     numbers, heard_numbers = _numbers([_plain(word) for word in quoted]), set(_numbers(heard).values())
+    matched = {j for _, j in pairs}
     for position, (i, j) in enumerate(pairs):
         word = _plain(quoted[i])
         if word in _FUNCTION_WORDS or numbers.get(i) in heard_numbers:
@@ -239,7 +240,7 @@ def _wrong_words(
         misheard = j is not None and _begin_alike(word, heard[j])
         if misheard or _split_or_joined(word, beside, [heard[k] for k in near]):
             continue
-        if not all(spoken[k].sure for k in (near if j is None else [j])):
+        if not all(spoken[k].sure for k in near if k == j or k not in matched):
             doubted += 1
         else:
             wrong.append(quoted[i])

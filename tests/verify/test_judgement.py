@@ -249,6 +249,12 @@ RIGHT = {
         "The video begins with a quay. It then cuts to a ship. Finally, the scene transitions to a lighthouse.",
         {"shots": shots(20.0, 5.0, 11.0)},
     ),
+    "a move nobody measured beside an opposite one that is told": (
+        "There is a smooth upward tilt. At 12s, the camera tilts down.", {"camera": [move(12.0, 14.0, "tilt_down")]},
+    ),
+    "a move nobody measured before one like it": (
+        "From 1s to 4s, it pans left. At 12s, it pans left.", {"camera": [move(12.0, 14.0, "pan_left")]},
+    ),
     "a montage": ("A montage of several shots shows the harbour.", {"shots": shots(20.0, 5.0, 11.0, 14.0)}),
     "a cut that may be the move around it": (
         "A dog sits. From 2s to 6s, the camera pans right.",
@@ -260,7 +266,7 @@ RIGHT = {
     ),
     "two quotations under one time": (
         'At 2s, "The harbour opens," the man says, "again on Monday morning, and the ships will all come back."',
-        {"transcript": [said(2.0, 12.0, "The harbour opens again on Monday morning and the ships will all come back.")]},
+        {"transcript": [said(2, 12, "The harbour opens again on Monday morning and the ships will all come back.")]},
     ),
     "a speaker never seen": ("A man we never see says that the harbour opens on Monday.", {"transcript": [HELLO]}),
     "dim said of dark": ("The room is dimly lit.", {"light": light("dark", 0.08)}),

@@ -106,16 +106,24 @@ def _judge(claim: Claim, case: Case, moves: list[CameraMove], claims: list[Claim
         return _verdict(claim, case, same[0], "the camera does move so", "") if salient_moves(same) else None
     if same or claim.value == "shake":  # what is called shaky varies too much to be contradicted
         return None
+    seen = sum(max(0.0, overlap(move["start"], move["end"], window)) for move in near)
+    covered = seen >= COVERED * _length(window, case)  # else such a move may have gone unmeasured
     elsewhere = [move for move in moves if _answers(claim.value, move["motion"])]
     if elsewhere and claim.time:
         move = elsewhere[0]
-        return wrong_time(claim, case, move["start"], move["end"], phrasing.say_move(move, case.duration))
+        said = phrasing.say_move(move, case.duration)
+        return wrong_time(claim, case, move["start"], move["end"], said) if covered else None
     opposite = [move for move in near if move["motion"] == _OPPOSITES.get(claim.value)]
+    opposite = [move for move in opposite if not _is_told(move, [c for c in claims if c is not claim], case)]
     if opposite:
         return _turned_round(claim, case, opposite[0])
-    if sum(max(0.0, overlap(move["start"], move["end"], window)) for move in near) < COVERED * _length(window, case):
-        return None
-    return _verdict(claim, case, near[0] if near else None, "no such move was measured", "")
+    return _verdict(claim, case, near[0] if near else None, "no such move was measured", "") if covered else None
+
+
+def _is_told(move: CameraMove, claims: list[Claim], case: Case) -> bool:
+    """Whether one of the claims rightly speaks of a move."""
+    right = [c for c in claims if not c.negated and _answers(c.value, move["motion"])]
+    return any(overlap(move["start"], move["end"], case.window(c)) > 0 for c in right)
 
 
 def _judge_static(claim: Claim, case: Case, moves: list[CameraMove], claims: list[Claim]) -> Verdict | None:

@@ -80,8 +80,9 @@ def _judge(claim: Claim, case: Case, readings: list[ScreenText], texts: list[Scr
             text = same[0]
             return wrong_time(claim, case, text["start"], text["end"], phrasing.say_screen_text(text, case.duration))
         return None
-    if align_quote(claim.quote, case.transcript).verdict == "matched":
-        return None  # said, not shown: the parser's doubt is not the caption's fault
+    heard = (case.evidence.get("speech") or {}).get("utterances", case.transcript)
+    if align_quote(claim.quote, heard).verdict == "matched":
+        return None  # said, not shown, though perhaps not verified: the parser's doubt is not the caption's fault
     near = max(texts, key=lambda text: nearness(claim.quote, text["text"]), default=None)
     if near and nearness(claim.quote, near["text"]) >= MISREAD:
         return _verdict(claim, case, near, "the text reads otherwise", near["text"])
