@@ -30,7 +30,7 @@ def test_a_run_prints_a_table_and_a_second_one_has_nothing_to_do(tmp_path: Path)
     arguments = ["verify", clip, "--captions", tmp_path / "captions.jsonl", "--output", tmp_path / "out"]
     first = asid(*arguments)
     assert first.returncode == 0, first.stderr
-    assert "1 clips: 1 kept" in first.stdout and "error" in first.stdout
+    assert "1 clip: 1 kept" in first.stdout and "error" in first.stdout
     second = asid(*arguments)
     assert second.returncode == 0
     assert "nothing to do" in second.stdout

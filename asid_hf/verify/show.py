@@ -24,8 +24,9 @@ def show_report(report: dict, output: str | Path) -> None:
     console = Console(highlight=False, soft_wrap=True)
     done = "nothing to do, all was finished" if report.get("resumed") else f"{report['seconds']:.1f} s"
     dropped = ", ".join(f"{reason} {count}" for reason, count in sorted(report["dropped"].items()))
+    clips = "1 clip" if report["rows"] == 1 else f"{report['rows']} clips"
     console.print(
-        f"{report['rows']} clips: {report['kept']} kept, {sum(report['dropped'].values())} dropped"
+        f"{clips}: {report['kept']} kept, {sum(report['dropped'].values())} dropped"
         f"{f' ({dropped})' if dropped else ''}; {done}"
     )
     if report["findings"]:
