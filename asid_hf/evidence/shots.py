@@ -1,9 +1,10 @@
 """Shots: where one take ends and the next begins, from small pictures a few times a second.
 
 A hard cut is a change of most of the picture that is large for the contrast of the two pictures, larger than the
-changes around it, still there once a flash would be over, and no mere shift of the picture. A fade or dissolve is a
-stretch whose pictures are mixtures of two unlike pictures. What covers only a part of the picture (a title, a
-passer-by) and what moves the whole of it (a pan) is no boundary.
+changes around it and still there once a flash would be over. A fade or dissolve is a stretch whose pictures are
+mixtures of two unlike pictures. What covers only a part of the picture (a title, a passer-by) and what moves the whole
+of it (a pan) is no boundary: before either is believed, cells of the pictures on its two sides are looked for in each
+other, for as long as many of them move alike the scene is the same.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from ..schema import Shot
 from .light import picture_area
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 # 32 x 18 pixels keep the layout of a picture and drop its noise; 12 cells of 8 x 6 tell a title from a new picture.
 WIDTH, HEIGHT = 32, 18
@@ -35,8 +36,17 @@ CUT_CHANGE, CUT_CONTRAST = 10.0, 0.3
 NORMAL_HIGHLIGHTS, DARKEST = 120.0, 0.5
 # ... and stand out from the changes before and after it 1.8 times, in fast motion 1.2 times if the change is larger.
 CUT_RATIO, FAST_CUT_RATIO, FAST_CUT_CONTRAST = 1.8, 1.2, 0.6
-# Correlation of the middle of one picture with its best place in the other: above it the picture only moved.
-MOVED, FAST_MOVED, SHIFTED = 0.85, 0.5, 0.6
+# One scene or two: the cells of one picture are looked for in the other (5 rows of 8 cells of 14 x 14 pixels).
+SCENE_ROWS, SCENE_COLUMNS, SCENE_CELL = 5, 8, 14
+# Least contrast of a cell to be looked for (grey levels), least correlation to be found, ...
+CELL_CONTRAST, CELL_FOUND = 3.0, 0.7
+# ... how far two cells may move apart (pixels, and share of their distance: zoom, turn, parallax), ...
+MOVED_APART, MOVED_APART_SHARE = 1.5, 0.1
+# ... the fewest that must move alike, the rows not counted where they stay (two of letters, or bars above and below),
+# and the least share in the others (250 cuts: up to 0.04, with letters and logos 0.17; a fast subject: 0.21 and more).
+MIN_ALIKE, ROWS_WITH_LETTERS, SAME_SCENE = 5, 2, 0.2
+# In fast motion the middles of the small pictures must also correlate less than this with their best places.
+SHIFTED = 0.6
 # A flash, or a lost frame, lasts less than this (s): pictures that far apart must differ too, at least by half as much.
 FLASH, CUT_LASTS = 0.55, 0.5
 
@@ -48,17 +58,27 @@ FADE = 1.0  # s; how far from the middle of a fade its pictures are looked for
 # stretches of camera motion: 99 % above 0.5); the most that the middle shows of either; the contrast needed to judge.
 HALF_DISSOLVES = (0.25, 0.5, 0.75, 1.0, 1.3)
 SAME_CONTENT, NO_MIXTURE, MIDDLE_SHARE, MIXTURE_CONTRAST = 0.65, 0.42, 0.8, 6.0
+# A dissolve is believed if it joins two scenes and more than this share of the cells of its middle are rather mixed
+# than moved (camera motion: mostly below 0.1), or, as both cameras of a dissolve may move, if it is clearly one: what
+# is none in it, and what its middle shows more of one than of the other, together (false ones seen: 0.46 and more).
+MIXED, CLEAR_MIXTURE = 0.4, 0.42
 
 
 class _Sequence(NamedTuple):
     """Pictures (n, HEIGHT, WIDTH, 3) in which a long blank stretch counts as one, `step` seconds apart; their centred
-    `vectors` (n, d), the squared `norms` of these, and the number of hard cuts before each picture."""
+    `vectors` (n, d), the squared `norms` of these, the number of hard cuts before each picture, and the `images`
+    (M, h, w, 3) they were shrunk from, `kept` being their indices."""
 
     pictures: np.ndarray
     vectors: np.ndarray
     norms: np.ndarray
     takes: np.ndarray
     step: float
+    images: np.ndarray
+    kept: np.ndarray
+
+    def images_at(self, *places: int) -> list[np.ndarray]:
+        return [self.images[self.kept[place]] for place in places]
 
 
 def find_shots(images: np.ndarray, times: np.ndarray, duration: float) -> list[Shot]:
@@ -87,25 +107,25 @@ def find_shots(images: np.ndarray, times: np.ndarray, duration: float) -> list[S
         return []
     step = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
     end = float(duration) if math.isfinite(duration) and duration > 0 else float(times[-1]) + step
-    pictures = _shrink(images)
+    inside = images[(slice(None), *picture_area(images))]
+    pictures = _shrink(inside)
     vectors = _centred(pictures)
     blank = np.einsum("md,md->m", vectors, vectors) < BLANK**2 * vectors.shape[1]
-    cuts = _merge_over_blanks(_hard_cuts(pictures / _exposure(pictures), times), blank)
+    cuts = _merge_over_blanks(_hard_cuts(pictures / _exposure(pictures), inside, times), blank)
     boundaries = [float(times[cut - 1] + times[cut]) / 2 for cut in cuts]
-    boundaries += [float(times[middle]) for middle in _gradual(pictures, vectors, blank, cuts, step)]
+    boundaries += [float(times[middle]) for middle in _gradual(pictures, inside, blank, cuts, step)]
     edges = [0.0, *sorted(boundary for boundary in boundaries if boundary < end), end]
     return [Shot(start=round(start, 3), end=round(end, 3)) for start, end in pairwise(edges) if end > start]
 
 
 def _shrink(images: np.ndarray) -> np.ndarray:
-    """(M, h, w, 3) uint8 -> (M, HEIGHT, WIDTH, 3) float32 without black bars, each pixel the mean of what it covers."""
+    """(M, h, w, 3) uint8 -> (M, HEIGHT, WIDTH, 3) float32, each pixel the mean of what it covers."""
     try:
         import cv2
     except ImportError as error:
         raise MissingExtraError("shot detection", "embedded") from error
-    inside = images[(slice(None), *picture_area(images))]
     pictures = np.empty((len(images), HEIGHT, WIDTH, 3), dtype=np.float32)
-    for image, picture in zip(inside, pictures, strict=True):
+    for image, picture in zip(images, pictures, strict=True):
         picture[:] = cv2.resize(image, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
     return pictures
 
@@ -132,8 +152,8 @@ def _changes(pictures: np.ndarray, lag: int) -> np.ndarray:
     return np.sqrt(squares[:, CELLS_THAT_MAY_STAY])
 
 
-def _hard_cuts(pictures: np.ndarray, times: np.ndarray) -> list[int]:
-    """Indices of the first picture of each new shot."""
+def _hard_cuts(pictures: np.ndarray, images: np.ndarray, times: np.ndarray) -> list[int]:
+    """Indices of the first picture of each new shot; `pictures` are the small ones of `images`."""
     steps = _changes(pictures, 1)
     lasting = steps.copy()  # change at a boundary that also holds between pictures further from it on either side
     for lag in (2, 3, 4):
@@ -150,14 +170,20 @@ def _hard_cuts(pictures: np.ndarray, times: np.ndarray) -> list[int]:
     fast = (ratio > FAST_CUT_RATIO) & (lasting > FAST_CUT_CONTRAST * contrast)
     candidates = np.flatnonzero((plain | fast) & (lasting > CUT_CHANGE) & (lasting > CUT_LASTS * steps))
     return [
-        int(boundary) + 1
-        for boundary in candidates
-        if _match(pictures[boundary], pictures[boundary + 1]) < (MOVED if plain[boundary] else FAST_MOVED)
+        int(k) + 1
+        for k in candidates
+        if (plain[k] or _match(pictures[k], pictures[k + 1]) < SHIFTED) and not _same_scene(images[k], images[k + 1])
     ]
 
 
+def _differ(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether two small pictures differ as those on both sides of a cut do."""
+    contrast = np.hypot(one.std(), other.std())
+    return bool(_changes(np.stack([one, other]), 1)[0] > max(CUT_CHANGE, CUT_CONTRAST * contrast))
+
+
 def _match(one: np.ndarray, other: np.ndarray) -> float:
-    """Correlation (-1..1) of the middle of each picture with its best place in the other; the worse of the two."""
+    """Correlation (-1..1) of the middle of each small picture with its best place in the other; the worse one."""
     import cv2
 
     middle = np.s_[HEIGHT // 4 : -(HEIGHT // 4), WIDTH // 4 : -(WIDTH // 4)]
@@ -165,11 +191,80 @@ def _match(one: np.ndarray, other: np.ndarray) -> float:
     return float(min(found))
 
 
-def _differ(one: np.ndarray, other: np.ndarray) -> bool:
-    """Whether two pictures differ as those on both sides of a cut do, and are not one picture shifted."""
-    contrast = np.hypot(one.std(), other.std())
-    change = _changes(np.stack([one, other]), 1)[0]
-    return bool(change > max(CUT_CHANGE, CUT_CONTRAST * contrast) and _match(one, other) < SHIFTED)
+def _same_scene(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether two (h, w, 3) pictures show one scene: the camera moved, or much of what it sees, but not all of it.
+
+    Cells of either picture are looked for in the other (normalised cross-correlation, which exposure does not change).
+    In one scene many move alike; cells that chance finds do not. The rows with the most of them do not count: letters
+    and logos stay over a cut, but rarely in more than two rows.
+    """
+    return all(_share_alike(a, b) >= SAME_SCENE for a, b in ((one, other), (other, one)))
+
+
+def _share_alike(one: np.ndarray, other: np.ndarray) -> float:
+    """Share of the textured cells of `one`, less those moved out of view and those in the rows with the most found,
+    that are found in `other` and move alike."""
+    import cv2
+
+    one, other = _luma(one), _luma(other)
+    size = np.array(one.shape[::-1])
+    rows, columns = np.mgrid[:SCENE_ROWS, :SCENE_COLUMNS].reshape(2, -1) * SCENE_CELL
+    places, moves = np.stack([columns, rows], axis=1), np.full((len(rows), 2), np.nan)
+    textured = np.zeros(len(places), dtype=bool)
+    for index, part in _textured_cells(one):
+        textured[index] = True
+        _, found, _, place = cv2.minMaxLoc(cv2.matchTemplate(other, one[part], cv2.TM_CCOEFF_NORMED))
+        if found > CELL_FOUND:
+            moves[index] = place - places[index]
+    apart, distance = (np.linalg.norm(points[:, None] - points, axis=2) for points in (moves, places))
+    alike = apart <= MOVED_APART + MOVED_APART_SHARE * distance  # false where not found: NaN
+    most = alike.sum(axis=1).argmax()
+    if alike[most].sum() < MIN_ALIKE:
+        return 0.0
+    middles = places + SCENE_CELL / 2 + moves[most]
+    in_view = textured & ((middles > 0) & (middles < size)).all(axis=1)
+    agreeing, in_view = (cells.reshape(SCENE_ROWS, -1).sum(axis=1) for cells in (alike[most], in_view))
+    stays = np.median(np.linalg.norm(moves[alike[most]], axis=1)) <= 1
+    rows = np.argsort(agreeing)[: -ROWS_WITH_LETTERS if stays else None]
+    return float(agreeing[rows].sum() / max(in_view[rows].sum(), 1))
+
+
+def _is_mixture(before: np.ndarray, middle: np.ndarray, after: np.ndarray) -> bool:
+    """Whether the middle one of three (h, w, 3) pictures is rather a mixture of the others than one of them moved.
+
+    Each of its textured cells is compared with the best mixture of the same cells of the others (least squares) and
+    with the best place in either; what stays as it is is no mixture.
+    """
+    import cv2
+
+    before, middle, after = _luma(before), _luma(middle), _luma(after)
+    mixed = []
+    for _, part in _textured_cells(middle):
+        moved = max(cv2.matchTemplate(image, middle[part], cv2.TM_CCOEFF_NORMED).max() for image in (before, after))
+        cell, *ends = (image[part].ravel() - image[part].mean() for image in (middle, before, after))
+        shares = np.linalg.lstsq(np.stack(ends, axis=1), cell, rcond=None)[0]
+        mixture = np.maximum(shares, 0) @ np.stack(ends)
+        stays = ends[0] @ ends[1] > CELL_FOUND * np.linalg.norm(ends[0]) * np.linalg.norm(ends[1])
+        mixed.append(not stays and mixture @ cell > moved * np.linalg.norm(mixture) * np.linalg.norm(cell))
+    return not mixed or float(np.mean(mixed)) > MIXED
+
+
+def _luma(image: np.ndarray) -> np.ndarray:
+    """(h, w, 3) uint8 -> (rows, columns) float32 luma, cells side by side."""
+    import cv2
+
+    size = (SCENE_COLUMNS * SCENE_CELL, SCENE_ROWS * SCENE_CELL)
+    luma = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)
+    return cv2.resize(luma, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+
+
+def _textured_cells(luma: np.ndarray) -> Iterator[tuple[int, tuple[slice, slice]]]:
+    """Number and place of every cell, row by row, that has enough contrast to be recognised."""
+    for index in range(SCENE_ROWS * SCENE_COLUMNS):
+        top, left = (SCENE_CELL * k for k in divmod(index, SCENE_COLUMNS))
+        part = np.s_[top : top + SCENE_CELL, left : left + SCENE_CELL]
+        if luma[part].std() > CELL_CONTRAST:
+            yield index, part
 
 
 def _merge_over_blanks(cuts: list[int], blank: np.ndarray) -> list[int]:
@@ -182,25 +277,31 @@ def _merge_over_blanks(cuts: list[int], blank: np.ndarray) -> list[int]:
     ]
 
 
-def _gradual(pictures: np.ndarray, vectors: np.ndarray, blank: np.ndarray, cuts: list[int], step: float) -> list[int]:
+def _gradual(pictures: np.ndarray, images: np.ndarray, blank: np.ndarray, cuts: list[int], step: float) -> list[int]:
     """Indices of the middle pictures of fades and dissolves; `step` is the seconds from picture to picture."""
     if step <= 0:
         return []
     kept = np.flatnonzero(~blank | _middles_of_runs(blank))
-    vectors = vectors[kept]
+    pictures = pictures[kept]
+    vectors = _centred(pictures)
     norms = np.einsum("md,md->m", vectors, vectors)
-    sequence = _Sequence(pictures[kept], vectors, norms, np.searchsorted(cuts, kept, side="right"), step)
+    takes = np.searchsorted(cuts, kept, side="right")
+    sequence = _Sequence(pictures, vectors, norms, takes, step, images, kept)
     chosen = _fades(sequence)
-    for _, place, reach in sorted(_dissolves(sequence)):
+    for badness, place, reach in sorted(_dissolves(sequence)):
         apart = all(abs(place - other) > reach + other_reach for other, other_reach in chosen)
-        if apart and _differ(sequence.pictures[place - reach], sequence.pictures[place + reach]):
+        first, last = place - reach, place + reach
+        if not apart or not _differ(sequence.pictures[first], sequence.pictures[last]):
+            continue
+        before, middle, after = sequence.images_at(first, place, last)
+        if not _same_scene(before, after) and (badness < CLEAR_MIXTURE or _is_mixture(before, middle, after)):
             chosen.append((place, reach))
     return [int(kept[place]) for place, _ in chosen]
 
 
 def _fades(sequence: _Sequence) -> list[tuple[int, int]]:
     """(place, reach) of every black or white picture between unlike pictures of one take."""
-    pictures, vectors, norms, takes, step = sequence
+    pictures, vectors, norms, takes, step, *_ = sequence
     reach = max(2, round(FADE / step))
     colour = pictures.mean(axis=(1, 2, 3))
     size = vectors.shape[1]
@@ -212,7 +313,7 @@ def _fades(sequence: _Sequence) -> list[tuple[int, int]]:
         if len(before) and len(after):
             a, b = before[norms[before].argmax()], after[norms[after].argmax()]
             unlike = _unlike(vectors[a] @ vectors[b], norms[a], norms[b], size * MIXTURE_CONTRAST**2)
-            if unlike and _differ(pictures[a], pictures[b]):
+            if unlike and _differ(pictures[a], pictures[b]) and not _same_scene(*sequence.images_at(a, b)):
                 found.append((int(place), reach // 2))
     return found
 
@@ -223,7 +324,7 @@ def _dissolves(sequence: _Sequence) -> list[tuple[float, int, int]]:
     With A and B the pictures `reach` before and after the middle, the middle and both quarters must be mixtures
     a A + b B (least squares), with a > b before the middle and b > a after it.
     """
-    _, vectors, norms, takes, step = sequence
+    _, vectors, norms, takes, step, *_ = sequence
     products = _lagged_products(vectors)
     least = vectors.shape[1] * MIXTURE_CONTRAST**2
     found = []

@@ -31,6 +31,14 @@ def landscape(seed: int, width: int = 160, height: int = 90) -> np.ndarray:
     return np.clip(picture + 128, 0, 255)
 
 
+def smooth(seed: int, width: int) -> np.ndarray:
+    """A picture without small structure, (90, width, 3) float, 0..255."""
+    import cv2
+
+    coarse = np.random.default_rng(seed).uniform(0, 255, (6, width // 16, 3))
+    return np.clip(cv2.resize(coarse, (width, 90), interpolation=cv2.INTER_CUBIC), 0, 255)
+
+
 def take(seed: int, seconds: float = 2.0) -> np.ndarray:
     """A still camera: (M, 90, 160, 3) float with noise."""
     count = round(seconds * RATE)
@@ -129,6 +137,73 @@ def test_shaking_is_no_boundary() -> None:
     wall, rng = landscape(3, 180, 110), np.random.default_rng(0)
     images = [wall[y : y + 90, x : x + 160] for x, y in rng.integers(0, 20, (36, 2))]
     assert boundaries(np.stack(images)) == []
+
+
+@pytest.mark.parametrize("zoom", [0, 1], ids=["fixed camera", "moving camera"])
+def test_a_subject_that_jumps_before_its_background_is_no_boundary(zoom: int) -> None:
+    wall, images = landscape(1, 220, 120), []
+    for index in range(36):
+        image = wall[zoom * index // 2 :, zoom * index :][:90, :160].copy()
+        image[:, 25:115] = landscape(9 if index < 18 else 8)[:, 25:115]
+        images.append(image)
+    assert boundaries(np.stack(images)) == []
+
+
+def test_letters_that_stay_hide_no_cut() -> None:
+    images = np.concatenate([take(1), take(2)])
+    images[:, 32:58, 10:150] = landscape(5)[32:58, 10:150]
+    assert boundaries(images) == [pytest.approx(2 - 0.5 / RATE, abs=1e-3)]
+
+
+def test_bars_of_graphics_that_stay_hide_no_cut() -> None:
+    images = np.concatenate([take(1), take(2)])
+    images[:, :12], images[:, -12:], images[:, 16:30, 130:156] = (
+        landscape(5)[:12],
+        landscape(5)[-12:],
+        landscape(6)[16:30, 130:156],
+    )
+    assert boundaries(images) == [pytest.approx(2 - 0.5 / RATE, abs=1e-3)]
+
+
+@pytest.mark.parametrize("shift", [(0, 45), (25, 0), (-18, 35)])
+def test_a_jolt_is_no_boundary(shift: tuple[int, int]) -> None:
+    wall, (down, right) = landscape(3, 300, 200), shift
+    still, jolted = wall[50:140, 70:230], wall[50 + down : 140 + down, 70 + right : 230 + right]
+    assert boundaries(np.stack([still] * 15 + [jolted] * 15)) == []
+
+
+def test_a_jolt_in_changed_light_is_no_boundary() -> None:
+    wall = landscape(3, 200)
+    assert boundaries(np.stack([wall[:, :160]] * 15 + [wall[:, 25:185] * 0.5] * 15)) == []
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_moving_past_near_and_far_things_is_no_dissolve(seed: int) -> None:
+    far, near = smooth(seed, 260), smooth(seed + 50, 400)
+    hidden = smooth(seed + 90, 400).mean(axis=2, keepdims=True) > 150
+    images = []
+    for index in range(40):
+        part = slice(5 * index, 5 * index + 160)
+        images.append(np.where(hidden[:, part], near[:, part], far[:, 2 * index : 2 * index + 160]))
+    assert boundaries(np.stack(images)) == []
+
+
+@pytest.mark.parametrize("seed", [0, 3, 5])
+def test_a_background_that_passes_behind_a_still_thing_is_no_dissolve(seed: int) -> None:
+    far, near = smooth(seed, 480) + landscape(seed, 480) * 0.3 - 38, smooth(seed + 50, 160)
+    hidden = smooth(seed + 90, 160).mean(axis=2, keepdims=True) > 128
+    images = [np.where(hidden, near, far[:, 3 * index : 3 * index + 160]) for index in range(40)]
+    assert boundaries(np.stack(images)) == []
+
+
+@pytest.mark.parametrize("seconds", [0.4, 0.8, 1.2])
+def test_a_dissolve_between_moving_cameras_is_one_boundary(seconds: float) -> None:
+    count = round(seconds * RATE)
+    one, other, images = landscape(1, 240), landscape(2, 240), []
+    for index in range(48):
+        share = float(np.clip((index - 20) / (count + 1), 0, 1))
+        images.append(one[:, index : index + 160] * (1 - share) + other[:, 60 - index : 220 - index] * share)
+    assert boundaries(np.stack(images)) == [pytest.approx((20 + (count + 1) / 2) / RATE, abs=0.25)]
 
 
 @pytest.mark.parametrize("bars", [np.s_[:, :, 55:105], np.s_[:, 20:70]], ids=["pillarbox", "letterbox"])
