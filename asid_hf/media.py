@@ -11,6 +11,7 @@ samples lie on it. Sample n of the audio is at n / 16000 s: a late sound track b
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import threading
@@ -23,13 +24,13 @@ import numpy as np
 try:
     from asid_hf.errors import MediaError
     from asid_hf.media_budget import FRAME_PIXELS, MAX_DURATION, MIN_PIXELS, TOTAL_PIXELS, Budget, smart_resize
-    from asid_hf.media_source import Source, check_source, explain, open_container, source_name, within
+    from asid_hf.media_source import Beside, Source, check_source, explain, open_container, source_name, within
     from asid_hf.media_streams import SAMPLE_RATE, Film, Track, shown_size
     from asid_hf.media_timeline import Timeline, packets, scan
 except ImportError:  # beside the remote code on the Hub, where asid_hf is not installed
     from .errors import MediaError
     from .media_budget import FRAME_PIXELS, MAX_DURATION, MIN_PIXELS, TOTAL_PIXELS, Budget, smart_resize
-    from .media_source import Source, check_source, explain, open_container, source_name, within
+    from .media_source import Beside, Source, check_source, explain, open_container, source_name, within
     from .media_streams import SAMPLE_RATE, Film, Track, shown_size
     from .media_timeline import Timeline, packets, scan
 
@@ -71,7 +72,7 @@ class Analysis:
 
     images: (M, h, w, 3) uint8 RGB, long side 160 pixels; times: (M,) float64 s. One is taken whenever the next of 12.5
     ticks a second is reached (fewer ticks in clips of over 6 minutes, never under 8). stills: (S, H, W) uint8 luma, at
-    most one a second and 1280 * 720 pixels each; still_times: (S,) float64 s.
+    most one a second and 1280 * 720 pixels each (none where not asked for); still_times: (S,) float64 s.
 
     Example:
         >>> none = np.zeros((0, 90, 160, 3), np.uint8)
@@ -120,6 +121,7 @@ def open_clip(
     frames: bool = True,
     audio: bool = True,
     analysis: bool = False,
+    stills: bool = True,
     allow_remote: bool = False,
     max_duration: float = MAX_DURATION,
     timeout: float | None = None,
@@ -138,6 +140,7 @@ def open_clip(
         fps, min_frames, max_frames: how many frames, see above.
         min_pixels, frame_pixels, total_pixels: see `media_budget.frame_size`.
         frames, audio, analysis: which parts to read; the time axis is the same whichever are.
+        stills: whether the analysis needs them.
         allow_remote: open http and https addresses; every other protocol is always refused.
         max_duration: s; a longer clip is refused.
         timeout: s until the clip is given up as stalled; by default 120, and 2 more for every megabyte.
@@ -166,6 +169,7 @@ def open_clip(
         frames=frames,
         audio=audio,
         analysis=analysis,
+        stills=analysis and stills,
     )
     name = source_name(source)
     checked = within(timeout or TIMEOUT, name, lambda stop: check_source(source, allow_remote))  # disks hang, too
@@ -212,9 +216,10 @@ def _decode(
     container: Any, video: Any, sound: Any, timeline: Timeline, budget: Budget, name: str, stop: threading.Event
 ) -> Clip:
     """Decode both streams side by side and lay everything on one axis."""
-    film = Film(video, timeline, budget, name) if timeline.times.size else None
-    track = Track(sound, timeline, budget.audio) if sound is not None else None
-    _run(container, [reader for reader in (film, track) if reader is not None], stop)
+    with Beside() as beside:
+        film = Film(video, timeline, budget, name, beside) if timeline.times.size else None
+        track = Track(sound, timeline, budget.audio, beside) if sound is not None else None
+        _run(container, [reader for reader in (film, track) if reader is not None], stop)
     heard = track is not None and track.start is not None
     if film is not None:
         film.check()
@@ -235,25 +240,15 @@ def _decode(
 
 
 def _run(container: Any, readers: list, stop: threading.Event) -> None:
-    """Feed the readers what they want; packets that cannot be decoded are passed over."""
+    """Feed the readers what they want; where the file breaks off, what the decoders still hold is good."""
     reader_of = {reader.stream.index: reader for reader in readers}
-    try:
+    with contextlib.suppress(av.error.InvalidDataError):
         for packet in packets(container, [reader.stream for reader in readers], stop):
             reader = reader_of[packet.stream.index]  # the stream_index of the empty packets at the end is 0
             if reader.wants(packet):
-                _feed(reader, packet)
-    except av.error.InvalidDataError:  # the file breaks off: what the decoders still hold is good
-        for reader in readers:
-            _feed(reader, None)
-
-
-def _feed(reader: Film | Track, packet: Any) -> None:
-    try:
-        decoded = reader.stream.decode(packet)
-    except av.FFmpegError:
-        return
-    for frame in decoded:
-        reader.add(frame)
+                reader.feed(packet)
+    for reader in readers:
+        reader.feed(None)
 
 
 def _frames(film: Film, start: float, end: float) -> tuple[np.ndarray, np.ndarray]:

@@ -51,6 +51,7 @@ class Budget:
     frames: bool = True
     audio: bool = True
     analysis: bool = False
+    stills: bool = False
 
     def __post_init__(self) -> None:
         if not (0 < self.fps < math.inf and 0 <= self.min_frames <= self.max_frames and self.max_frames >= 2):

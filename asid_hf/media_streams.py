@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,10 +45,36 @@ except ImportError:  # beside the remote code on the Hub, where asid_hf is not i
     from .media_timeline import Timeline
 
 SAMPLE_RATE = 16000
+BATCH_PACKETS, BATCH_SAMPLES = 64, 1 << 15  # of sound that are handed over, or resampled, at once
 SOUND_HOLE = 0.04  # s; timestamps jitter below it (Matroska rounds to 1 ms), above it sound is missing
 MEAN = {"rematrix_maxval": "1"}  # weights of mixed channels add up to 1; floats would else grow louder
 MAX_THREADS = 8
+SMALL_PICTURE = 640 * 480  # pixels; up to it, passing pictures between threads costs more time than they share
 MAX_ASPECT = 10.0  # a pixel more oblong than that is a broken header
+
+
+def call(work: Callable, *given: Any) -> None:
+    """Do work here and now: what stands in for `media_source.Beside` where there is no thread for it.
+
+    Example:
+        >>> call(print, "done")
+        done
+    """
+    work(*given)
+
+
+def decoded(stream: Any, packet: Any) -> list[Any]:
+    """The frames of a packet, none of one that is damaged; of None, the frames that the decoder still holds.
+
+    Example:
+        >>> from types import SimpleNamespace as Made
+        >>> decoded(Made(decode=lambda packet: ["frame"]), None)
+        ['frame']
+    """
+    try:
+        return stream.decode(packet)
+    except av.FFmpegError:
+        return []
 
 
 # --- pictures --------------------------------------------------------------------------------------------------------
@@ -126,9 +153,9 @@ class Film:
         0.5
     """
 
-    def __init__(self, stream: Any, timeline: Timeline, budget: Budget, name: str) -> None:
-        """Set up the decoder; `name` is for messages."""
-        self.stream, self.timeline, self.budget, self.name = stream, timeline, budget, name
+    def __init__(self, stream: Any, timeline: Timeline, budget: Budget, name: str, beside: Callable = call) -> None:
+        """Set up the decoder; `name` is for messages; `beside` is given what need not be done at once."""
+        self.stream, self.timeline, self.budget, self.name, self.beside = stream, timeline, budget, name, beside
         self.place_of = {stamp: place for place, stamp in enumerate(timeline.stamps.tolist())}
         self.place = -1
         self.parts: tuple[_Wanted, ...] = ()  # frames, images, stills; chosen when the first picture is there
@@ -153,19 +180,24 @@ class Film:
             self.stream.codec_context.skip_frame = "NONREF" if spare else "DEFAULT"
         return not all(part.complete for part in self.parts)
 
-    def add(self, frame: av.VideoFrame) -> None:
-        """Take a decoded picture wherever it is wanted.
+    def feed(self, packet: Any) -> None:
+        """Decode a packet, or what the decoder still holds if it is None; take the pictures wherever they are wanted.
 
         Raises:
             MediaError: "too_large".
         """
+        for frame in decoded(self.stream, packet):
+            self._add(frame)
+
+    def _add(self, frame: av.VideoFrame) -> None:
         following = min(self.place + 1, len(self.place_of) - 1)
         self.place = self.place_of.get(frame.pts, following) if self.timeline.stamped else following
         if not self.parts:
             self._choose(frame)
         for part in self.parts:
             if part.due(self.place):
-                part.take(self.place, frame)
+                part.pass_by(self.place)
+                self.beside(part.take, self.place, frame)
 
     def _choose(self, frame: av.VideoFrame) -> None:
         """Choose pictures and their sizes by the first one decoded: only it knows for sure its size and how it lies."""
@@ -177,7 +209,7 @@ class Film:
         nothing = np.zeros(0, np.int64)
         frames = frame_places(len(times), count) if budget.frames else nothing
         images = image_places(times, end, *size) if budget.analysis else nothing
-        stills = still_places(times, end, *size) if budget.analysis else nothing
+        stills = still_places(times, end, *size) if budget.stills else nothing
         self.parts = (
             _Wanted("gbrp", frames, frame_size(*size, *limits), upright),
             _Wanted("rgb24", images, image_size(*size), upright),
@@ -212,7 +244,9 @@ class Film:
 
 
 def _threads(pixels: int) -> int:
-    """As many as there are processors, fewer for pictures of which each thread holds several."""
+    """As many as there are processors, fewer for pictures of which each thread holds several, one for small ones."""
+    if pixels <= SMALL_PICTURE:
+        return 1
     return max(1, min(MAX_THREADS, (os.cpu_count() or 1) + 1, 2 * MAX_PICTURE // max(pixels, 1)))
 
 
@@ -238,9 +272,12 @@ class _Wanted:
     def due(self, place: int) -> bool:
         return not self.complete and self.places[self.next] <= place
 
-    def take(self, place: int, frame: av.VideoFrame) -> None:
+    def pass_by(self, place: int) -> None:
+        """Count what is due as done, before it is: the next picture may be decoded before this one is scaled."""
         while self.due(place):
             self.next += 1
+
+    def take(self, place: int, frame: av.VideoFrame) -> None:
         height, width = self.size[:: -1 if self.upright.swap else 1]
         scaled = self.scaler.reformat(frame, width, height, self.layout, interpolation=self.method, threads=1)
         target = self.store[len(self.taken)]
@@ -273,22 +310,37 @@ class Track:
         True
     """
 
-    def __init__(self, stream: Any, timeline: Timeline, whole: bool) -> None:
-        self.stream, self.whole = stream, whole
+    def __init__(self, stream: Any, timeline: Timeline, whole: bool, beside: Callable = call) -> None:
+        """`beside` is given the decoding and resampling, which need not be done at once."""
+        self.stream, self.whole, self.beside = stream, whole, beside
+        self.packets: list[Any] = []  # to be decoded
         self.origin = timeline.start
         self.store = np.zeros(math.ceil((timeline.length + 1) * SAMPLE_RATE) if whole else 0, np.float32)
         self.start: float | None = None  # s, of the first sound decoded
         self.place = self.written = 0  # samples: where the next one goes; where those there end
         self.due = 0.0  # s, when the next sound follows without a hole
         self.kind: tuple = ()
+        self.unmixed: av.AudioFifo | None = None
         self.resampler: av.AudioResampler | None = None
 
     def wants(self, packet: Any) -> bool:
         """Whether to decode the packet."""
         return self.whole or self.start is None
 
-    def add(self, frame: av.AudioFrame) -> None:
-        """Resample a decoded stretch of sound and lay it down, after silence where some is missing."""
+    def feed(self, packet: Any) -> None:
+        """Decode a packet, or what the decoder still holds if it is None; lay the sound down."""
+        self.packets.append(packet)
+        if packet is None or len(self.packets) == BATCH_PACKETS:
+            self.beside(self._decode, self.packets)
+            self.packets = []
+
+    def _decode(self, packets: list[Any]) -> None:
+        for packet in packets:
+            for frame in decoded(self.stream, packet):
+                self._add(frame)
+
+    def _add(self, frame: av.AudioFrame) -> None:
+        """Resample a stretch of sound and lay it down, after silence where some is missing."""
         if not frame.samples:
             return
         time = self.due if frame.time is None else frame.time
@@ -299,15 +351,20 @@ class Track:
         kind = (frame.format.name, frame.layout.name, frame.sample_rate)
         if kind != self.kind or abs(time - self.due) > SOUND_HOLE:
             self._finish()
+            self.unmixed = av.AudioFifo()
             self.resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE, options=MEAN)
             self.place = round((time - self.origin) * SAMPLE_RATE)
             self.kind, self.due = kind, time
-        self._lay(self.resampler.resample(frame))
         self.due += frame.samples / frame.sample_rate
+        frame.pts = None  # the fifo would check it
+        self.unmixed.write(frame)
+        if self.unmixed.samples >= BATCH_SAMPLES:
+            self._lay(self.resampler.resample(self.unmixed.read()))
 
     def _finish(self) -> None:
         if self.resampler is not None:
-            self._lay(self.resampler.resample(None))
+            for frame in (self.unmixed.read(), None):
+                self._lay(self.resampler.resample(frame))
             self.resampler = None
 
     def _lay(self, chunks: list) -> None:

@@ -3,11 +3,12 @@
     python benchmarks/media_loading.py --clip FILM
 
 cuts 30 s out of FILM at 360p and at 720p (PyAV, x264, AAC) and prints medians of alternating runs in fresh processes
-(a run loads the clip once for the memory, and once more, warm, for the time):
+(a run loads the clip once for the memory, and once more, warm, for the time), and the median of the ratios of each run
+to the one beside it, which a busy machine moves less:
 (a) frames and sound inside the same pixel budget, beside the reference: wall and processor time, added peak memory,
     frames and their size, how far the pixels lie apart;
-(b) the evidence pass (small pictures, stills, sound, and the sensors for sound, shots, camera and light) beside
-    decoding alone (PyAV, threads AUTO, nothing converted);
+(b) the evidence pass without speech and text (small pictures, sound, and the sensors for sound, shots, camera and
+    light) beside decoding alone (PyAV, threads AUTO, nothing converted); with --evidence-only nothing else;
 (c) with --whole, one run over the whole film with everything: what a long clip costs.
 
 (a) needs the peer in the environment that runs this: pip install "qwen-omni-utils==0.0.9" torch torchvision torchcodec
@@ -36,6 +37,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 BUDGET = {"min_pixels": 128 * 28 * 28, "total_pixels": 50 * 512 * 28 * 28}
 FRAME_PIXELS = 512 * 28 * 28
+MEASURED = ("seconds", "processor", "memory")
 
 
 def main() -> None:
@@ -45,13 +47,14 @@ def main() -> None:
         print(json.dumps(_measure(options.side, options.clip, options.keep)))
         return
     peer = importlib.util.find_spec("qwen_omni_utils") is not None
-    if not peer:
+    if not peer and not options.evidence_only:
         print('The peer is absent: pip install "qwen-omni-utils==0.0.9" torch torchvision torchcodec librosa')
     with tempfile.TemporaryDirectory() as folder:
         for height in options.heights:
             clip = cut(options.clip, Path(folder) / f"{height}p.mp4", height, options.start, options.seconds)
             print(f"\n{height}p, {options.seconds:g} s of {options.clip.name}, {options.runs} runs a side")
-            _compare("peer" if peer else None, "loading", clip, options.runs)
+            if not options.evidence_only:
+                _compare("peer" if peer else None, "loading", clip, options.runs)
             _compare("decoding", "evidence", clip, options.runs)
     if options.whole:
         print(f"\nall of {options.clip.name}, one run")
@@ -65,7 +68,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--start", type=float, default=60.0, help="where the cut begins, s")
     parser.add_argument("--seconds", type=float, default=30.0, help="how long the cut is, s")
     parser.add_argument("--heights", type=int, nargs="+", default=[360, 720], help="sizes to measure")
-    parser.add_argument("--runs", type=int, default=5, help="runs a side, alternating")
+    parser.add_argument("--runs", type=int, default=7, help="runs a side, alternating (default: %(default)s)")
+    parser.add_argument("--evidence-only", action="store_true", help="only (b), which needs no peer")
     parser.add_argument("--whole", action="store_true", help="measure the whole film too")
     parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
     parser.add_argument("--keep", type=Path, help=argparse.SUPPRESS)
@@ -101,28 +105,25 @@ def cut(source: Path, target: Path, height: int, start: float, seconds: float) -
 
 
 def _compare(left: str | None, right: str, clip: Path, runs: int) -> None:
-    """Run both sides alternately in fresh processes; print medians and their ratio."""
+    """Run both sides alternately in fresh processes; print medians, and the median ratio of runs beside each other."""
     sides = [side for side in (left, right) if side]
     with tempfile.TemporaryDirectory() as folder:
         results: dict[str, list[dict]] = {side: [] for side in sides}
         for _ in range(runs):
             for side in sides:
                 results[side].append(_run(side, clip, Path(folder) / f"{side}.npy"))
-        medians = {side: _medians(results[side]) for side in sides}
-        for side, (seconds, processor, memory) in medians.items():
+        for side in sides:
+            seconds, processor, memory = (statistics.median(run[key] for run in results[side]) for key in MEASURED)
             shape = results[side][0]["shape"]
             print(f"  {side:10} {seconds:7.3f} s, processor {processor:7.3f} s, memory +{memory:5.0f} MB  {shape}")
         if left:
-            time, processor, memory = (new / old for new, old in zip(medians[right], medians[left], strict=True))
+            pairs = list(zip(results[right], results[left], strict=True))
+            time, processor, memory = (statistics.median(new[key] / old[key] for new, old in pairs) for key in MEASURED)
             print(f"  {right} : {left} = {time:.2f} in time, {processor:.2f} in processor time, {memory:.2f} in memory")
         if left == "peer":
             theirs, ours = (np.load(Path(folder) / f"{side}.npy").astype(np.float32) for side in sides)
             same = theirs.shape == ours.shape
             print(f"  mean absolute difference {np.abs(theirs - ours).mean():.2f} of 255" if same else "  sizes differ")
-
-
-def _medians(results: list[dict]) -> tuple[float, ...]:
-    return tuple(statistics.median(result[key] for result in results) for key in ("seconds", "processor", "memory"))
 
 
 def _run(side: str, clip: Path, keep: Path) -> dict[str, Any]:
@@ -186,20 +187,14 @@ def _decoding() -> Callable[[Path], None]:
 
 
 def _evidence() -> Callable[[Path], None]:
-    from asid_hf.evidence.camera import measure_camera
-    from asid_hf.evidence.light import measure_light
-    from asid_hf.evidence.shots import find_shots
-    from asid_hf.evidence.sound import measure_sound
     from asid_hf.media import open_clip
+    from asid_hf.verify.observe import measure
+    from asid_hf.verify.transcribe import SENSORS
 
     def load(path: Path) -> None:
-        clip = open_clip(path, frames=False, analysis=True)
-        images, times = clip.analysis.images, clip.analysis.times
-        if clip.audio is not None:
-            measure_sound(clip.audio, sample_rate=clip.sample_rate)
-        shots = find_shots(images, times, clip.duration)
-        measure_camera(images, times, shots)
-        measure_light(images, times)
+        clip = open_clip(path, frames=False, analysis=True, stills=False)
+        if failures := measure(clip, dict.fromkeys(SENSORS), screen_text=False):
+            raise SystemExit(f"not measured: {failures}")
 
     return load
 

@@ -23,10 +23,11 @@ import av
 import numpy as np
 import pytest
 
-from asid_hf import media, media_source
+from asid_hf import media, media_source, media_streams
 from asid_hf.errors import InputError, MediaError
 from asid_hf.media import Clip, open_clip, smart_resize
 from asid_hf.media_budget import Budget, frame_count, frame_places, frame_size
+from asid_hf.media_source import Beside
 
 CLICKS = (0.5, 1.5)
 
@@ -172,6 +173,14 @@ def test_small_pictures_and_stills_have_their_rates_and_sizes(film: Path) -> Non
     assert np.diff(analysis.times) == pytest.approx(0.08)
     assert analysis.stills.shape == (2, 64, 96)
     assert analysis.still_times.tolist() == [0.0, 1.0]
+
+
+def test_stills_can_be_left_out(film: Path) -> None:
+    bare = open_clip(film, frames=False, analysis=True, stills=False)
+    whole = open_clip(film, frames=False, analysis=True)
+    assert (bare.analysis.stills.shape, bare.analysis.still_times.shape) == ((0, 64, 96), (0,))
+    assert np.array_equal(bare.analysis.images, whole.analysis.images)
+    assert np.array_equal(bare.audio, whole.audio)
 
 
 def test_the_axis_is_the_same_whichever_parts_are_read(folder: Path) -> None:
@@ -421,6 +430,13 @@ def test_channels_without_a_known_layout_are_mixed_too(folder: Path) -> None:
 def test_sound_that_needs_no_resampling(folder: Path) -> None:
     path = write(folder / "ready.wav", sound=clicks(2.0, 16000), sound_codec="pcm_f32le", sound_rate=16000)
     assert np.array_equal(open_clip(path).audio, clicks(2.0, 16000))
+
+
+@pytest.mark.parametrize("samples", [1 << 15, (1 << 16) + 1, 3])
+def test_no_sample_is_lost_where_sound_is_resampled_in_batches(folder: Path, samples: int) -> None:
+    sound = np.linspace(-0.5, 0.5, samples, dtype=np.float32)
+    clip = open_clip(write(folder / f"{samples}.wav", sound=sound, sound_codec="pcm_f32le", sound_rate=16000))
+    assert clip.audio == pytest.approx(sound, abs=1e-6)
 
 
 def test_samples_that_are_no_numbers_become_numbers(folder: Path) -> None:
@@ -810,9 +826,51 @@ def test_a_clip_that_takes_too_long_is_given_up(folder: Path, monkeypatch: pytes
 def test_the_thread_given_up_ends(indexed: bytes) -> None:
     assert refused(indexed, timeout=1e-4).reason == "stalled"
     for thread in threading.enumerate():
-        if thread.name == "open_clip":
+        if thread.name.startswith("open_clip"):
             thread.join(10)
             assert not thread.is_alive()
+
+
+# --- the thread beside ------------------------------------------------------------------------------------------------
+
+
+def test_work_beside_is_done_in_order_before_the_end() -> None:
+    done: list[int] = []
+    with Beside() as beside:
+        for number in range(50):
+            beside(done.append, number)
+    assert done == list(range(50))
+
+
+def test_an_error_beside_reaches_the_caller_and_ends_the_work() -> None:
+    done: list[int] = []
+
+    def fail() -> None:
+        raise MemoryError("no room")
+
+    with pytest.raises(MemoryError, match="no room"), Beside() as beside:
+        beside(fail)
+        for number in range(10_000):  # more than may wait: none of them may block
+            beside(done.append, number)
+    assert done == []
+
+
+def test_an_error_of_the_caller_is_the_one_raised_and_the_thread_ends() -> None:
+    with pytest.raises(KeyError, match="mine"), Beside() as beside:
+        beside(threading.Event().wait, 0.01)
+        raise KeyError("mine")
+    assert "open_clip beside" not in {thread.name for thread in threading.enumerate()}
+
+
+@pytest.mark.parametrize(("reader", "step"), [("_Wanted", "take"), ("Track", "_lay")])
+def test_what_fails_beside_fails_the_clip(film: Path, monkeypatch: pytest.MonkeyPatch, reader: str, step: str) -> None:
+    def fail(*_: Any) -> None:
+        raise MemoryError("no room")
+
+    monkeypatch.setattr(getattr(media_streams, reader), step, fail)
+    with pytest.raises(MemoryError, match="no room"):
+        open_clip(film)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("open_clip")]
 
 
 @contextlib.contextmanager

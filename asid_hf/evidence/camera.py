@@ -1,22 +1,20 @@
 """Camera: how the picture as a whole moves inside each shot, from small pictures a few times a second.
 
-Corners, at most one in every cell of a grid, are followed from one picture to the next (pyramidal Lucas-Kanade); the
-similarity that most of the picture agrees on is the camera's (random sample consensus, then reweighted least squares).
-Stretches where its shift or scale keeps one direction are moves. Where too little of the picture agrees (dark, plain,
-covered by something near) nothing is claimed, neither a move nor a still camera.
+The motion that most of the picture agrees on (`motion`) is the camera's. Stretches where its shift or scale keeps one
+direction are moves. Where too little of the picture agrees (dark, plain, covered by something near) nothing is claimed,
+neither a move nor a still camera.
 """
 
 from __future__ import annotations
 
-from functools import cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import MissingExtraError
 from ..schema import CameraMove
 from .light import picture_area
+from .motion import Grid, Motion, follow, measure_motion
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,21 +24,8 @@ if TYPE_CHECKING:
 # Pictures compared lie this far apart (s): far enough for a slow pan to shift by a pixel and for animation drawn on
 # twos or threes to move, near enough for a quick one to overlap; of 8 to 12.5 pictures a second every other one.
 STEP = 0.15
-CELL = 13  # pixels; 12 x 6 cells of a 160 x 90 picture, so that no textured thing outvotes a plainer background
-MIN_SIDE = 39  # pixels; three cells
-MIN_CORNER, MIN_POINTS = 1e-4, 8  # least eigenvalue of the gradients' covariance (of values 0..1); points to judge by
-WINDOW, LEVELS = 9, 2  # of Lucas-Kanade: pixels, and halvings, for shifts up to a tenth of the picture
-GUESS_SIDE = 64  # pixels, of the phase correlation that helps where that is not enough
 
-HYPOTHESES = 24  # pairs of points tried; where half the picture agrees, 1 time in 1,000 none of them does
-MAX_TURN = 0.3  # scale and rotation from picture to picture beyond this are false matches
-TOLERANCE, RELATIVE_TOLERANCE = 0.004, 0.05  # widths (0.6 pixels), and share of the shift (parallax, blur)
-STILL = 0.9  # a camera at rest is believed if it explains this much of what the best motion explains
-ROUNDS = 3  # of reweighting
-CENTRE_WEIGHT = 0.1  # of a point in the middle, against 1 at the top and the sides, which people and things rarely fill
-
-# Share of the picture that agrees: enough to count, to need no second look, to stand against its neighbours.
-USABLE, CLEAR, TRUSTED = 0.25, 0.4, 0.5
+USABLE, TRUSTED = 0.25, 0.5  # share of the picture that agrees: enough to count, to stand against its neighbours
 OUTLIER = 0.1  # widths a second by which a merely usable motion may leave the range of its neighbours
 SMOOTH, BRIDGE = 0.3, 0.4  # s: rates are means over this much on both sides; gaps in knowledge up to this are bridged
 
@@ -65,27 +50,6 @@ SLOW, FAR, FAR_ERROR = 0.06, 1.0, 0.5  # moves slower than this (widths a second
 # the least time (s). In a shaking shot a move must travel STEADY of what the shaking does.
 SHAKE_REACH, SHAKE_SPEED, SHAKE_PROGRESS, MIN_SHAKE = 3, 0.05, 0.6, 0.8
 STEADY = 0.6
-
-
-class _Grid(NamedTuple):
-    """Cells of the picture between its bars, its size in pixels there, and with the bars."""
-
-    rows: int
-    columns: int
-    height: int
-    width: int
-    picture_height: int
-    picture_width: int
-
-
-class _Motion(NamedTuple):
-    """Motion from picture to picture, one column a pair: `travel` (3, n) as `AXES`, `support` (n,) the share of the
-    picture that agrees, `agreeing` (n, rows, columns) where, `textured` (n,) whether there is anything to follow."""
-
-    travel: np.ndarray
-    support: np.ndarray
-    agreeing: np.ndarray
-    textured: np.ndarray
 
 
 def measure_camera(images: np.ndarray, times: np.ndarray, shots: Sequence[Shot]) -> list[CameraMove]:
@@ -117,16 +81,17 @@ def measure_camera(images: np.ndarray, times: np.ndarray, shots: Sequence[Shot])
         return []
     rows, columns = picture_area(images)
     inside = images[:, rows, columns]
-    height, width = inside.shape[1:3]
-    if min(height, width) < MIN_SIDE:
+    grid = Grid.over(inside, images.shape[1:3])
+    if grid is None:
         return []
-    grid = _Grid(height // CELL, width // CELL, height, width, *images.shape[1:3])
-    moves = []
-    for index, shot in enumerate(shots):
-        first, last = np.searchsorted(times, [shot["start"], shot["end"]])
-        chosen = _spaced(times, int(first), int(last))
-        if len(chosen) > 2:
-            moves += _ShotMotion(inside, times, chosen, grid).moves(index, shot)
+    chosen = [_spaced(times, *np.searchsorted(times, [shot["start"], shot["end"]]).tolist()) for shot in shots]
+    motion = follow(inside, [pair for places in chosen for pair in pairwise(places.tolist())], grid)
+    moves: list[CameraMove] = []
+    first = last = 0
+    for index, (shot, places) in enumerate(zip(shots, chosen, strict=True)):
+        first, last = last, last + len(places) - 1
+        if len(places) > 2:
+            moves += _ShotMotion(inside, times, places, grid, motion.part(first, last)).moves(index, shot)
     return moves
 
 
@@ -143,11 +108,10 @@ def _spaced(times: np.ndarray, first: int, last: int) -> np.ndarray:
 class _ShotMotion:
     """The motion of one shot, pair by pair of its `chosen` pictures, and the moves it consists of."""
 
-    def __init__(self, images: np.ndarray, times: np.ndarray, chosen: np.ndarray, grid: _Grid) -> None:
-        self.images, self.chosen, self.grid = images, chosen, grid
+    def __init__(self, images: np.ndarray, times: np.ndarray, chosen: np.ndarray, grid: Grid, motion: Motion) -> None:
+        self.images, self.chosen, self.grid, self.motion = images, chosen, grid, motion
         self.times = times[chosen]
         self.seconds = np.diff(self.times)
-        self.motion = _follow(images, chosen, grid)
         self.kept = _without_outliers(self.motion.travel / self.seconds, self.motion.support)
         self.rates, self.known = self._smooth()
 
@@ -230,8 +194,7 @@ class _ShotMotion:
         ends = np.searchsorted(self.times[: last + 1], self.times[first:last] + FAR)
         pairs = [(first + k, int(end)) for k, end in enumerate(ends) if end <= last] or [(first, last)]
         pairs = pairs[:: -(-len(pairs) // 3)]
-        grey = {k: _grey(self.images[self.chosen[k]]) for pair in pairs for k in pair}
-        far = _agree(np.array([_track(grey[a], grey[b], self.grid) for a, b in pairs]), self.grid)
+        far = measure_motion(self.images, [(self.chosen[a], self.chosen[b]) for a, b in pairs], self.grid)
         expected = rate * np.array([self.times[b] - self.times[a] for a, b in pairs])
         alike = np.abs(far.travel[axis] - expected) < FAR_ERROR * np.abs(expected)
         return bool((alike & (far.support > USABLE)).mean() >= 0.5)
@@ -285,168 +248,6 @@ def _without_outliers(rates: np.ndarray, support: np.ndarray) -> np.ndarray:
     wild = ((values[:, 1:-1] < low - slack) | (values[:, 1:-1] > high + slack)).any(axis=0)
     kept[usable[1:-1][wild & (support[usable[1:-1]] < TRUSTED)]] = False
     return kept
-
-
-def _follow(images: np.ndarray, chosen: np.ndarray, grid: _Grid) -> _Motion:
-    """Motion between successive chosen pictures; where that is unclear, through all the pictures between them."""
-    grey = [_grey(images[index]) for index in chosen]
-    motion = _agree(np.array([_track(one, other, grid) for one, other in pairwise(grey)]), grid)
-    tracks, owners = [], []
-    for pair in np.flatnonzero((motion.support < CLEAR) & motion.textured):
-        between = [_grey(images[index]) for index in range(chosen[pair] + 1, chosen[pair + 1])]
-        for one, other in pairwise([grey[pair], *between, grey[pair + 1]]):
-            tracks.append(_track(one, other, grid, _guess(one, other)))
-            owners.append(pair)
-    steps = _agree(np.array(tracks).reshape(-1, 2, grid.rows * grid.columns, 2), grid)
-    for pair in set(owners):
-        own = np.array(owners) == pair
-        if steps.support[own].min() > motion.support[pair]:
-            motion.travel[:, pair] = steps.travel[:, own].sum(axis=1)
-            motion.support[pair] = steps.support[own].min()
-            motion.agreeing[pair] = steps.agreeing[own].all(axis=0)
-    return motion
-
-
-def _grey(image: np.ndarray) -> np.ndarray:
-    try:
-        import cv2
-    except ImportError as error:
-        raise MissingExtraError("camera motion", "embedded") from error
-    return cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)
-
-
-def _track(one: np.ndarray, other: np.ndarray, grid: _Grid, guess: np.ndarray | float = 0.0) -> np.ndarray:
-    """(2, cells, 2) x, y in pixels of the best corner of each cell in both pictures; NaN where there is none."""
-    import cv2
-
-    tracks = np.full((2, grid.rows * grid.columns, 2), np.nan, dtype=np.float32)
-    tracks[0] = _corners(one, grid)
-    textured = np.flatnonzero(np.isfinite(tracks[0, :, 0]))
-    if len(textured) >= MIN_POINTS:
-        points = tracks[0, textured, None]
-        found, status, _ = cv2.calcOpticalFlowPyrLK(
-            one,
-            other,
-            points,
-            (points + guess).astype(np.float32),
-            winSize=(WINDOW, WINDOW),
-            maxLevel=LEVELS,
-            criteria=(cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 10, 0.03),
-            flags=cv2.OPTFLOW_USE_INITIAL_FLOW,
-        )
-        found = found[:, 0]
-        inside = ((found >= 0) & (found < (grid.width, grid.height))).all(axis=1) & (status[:, 0] > 0)
-        tracks[1, textured[inside]] = found[inside]
-    return tracks
-
-
-def _corners(grey: np.ndarray, grid: _Grid) -> np.ndarray:
-    """(cells, 2) x, y in pixels of the strongest corner of each cell, found at half size."""
-    import cv2
-
-    half = cv2.resize(grey, (grid.width // 2, grid.height // 2), interpolation=cv2.INTER_AREA)
-    response = cv2.cornerMinEigenVal(half, 3)
-    response[:2] = response[-2:] = response[:, :2] = response[:, -2:] = 0
-    origins, high, wide = _cells(grid)
-    cells = response[origins[0, 1] :, origins[0, 0] :][: grid.rows * high, : grid.columns * wide]
-    cells = cells.reshape(grid.rows, high, grid.columns, wide).swapaxes(1, 2).reshape(len(origins), high * wide)
-    best = cells.argmax(axis=1)
-    points = 2.0 * (origins + np.stack([best % wide, best // wide], axis=1)) + 0.5
-    points[cells.max(axis=1) < MIN_CORNER] = np.nan
-    return points
-
-
-@cache
-def _cells(grid: _Grid) -> tuple[np.ndarray, int, int]:
-    """(cells, 2) x, y of each cell's first pixel at half size, and the cells' height and width there."""
-    high, wide = grid.height // 2 // grid.rows, grid.width // 2 // grid.columns
-    top, left = (grid.height // 2 - grid.rows * high) // 2, (grid.width // 2 - grid.columns * wide) // 2
-    row, column = np.divmod(np.arange(grid.rows * grid.columns), grid.columns)
-    return np.stack([left + column * wide, top + row * high], axis=1), high, wide
-
-
-def _guess(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """(2,) shift x, y in pixels by phase correlation of the whole, which also finds large ones."""
-    import cv2
-
-    size, window = _guess_window(*one.shape)
-    small = [cv2.resize(grey, size, interpolation=cv2.INTER_AREA).astype(np.float32) for grey in (one, other)]
-    shift, _ = cv2.phaseCorrelate(*small, window)
-    return np.array(shift, dtype=np.float32) * one.shape[1] / size[0]
-
-
-@cache
-def _guess_window(height: int, width: int) -> tuple[tuple[int, int], np.ndarray]:
-    """Width and height of the pictures compared, and the window that fades them out at their edges."""
-    import cv2
-
-    scale = GUESS_SIDE / max(height, width)
-    size = (round(width * scale), round(height * scale))
-    return size, cv2.createHanningWindow(size, cv2.CV_32F)
-
-
-def _agree(tracks: np.ndarray, grid: _Grid) -> _Motion:
-    """(n, 2, cells, 2) tracks -> the similarity most of each pair's picture agrees on.
-
-    Places p and moves m are complex numbers in picture widths from the middle: m = shift + turn p, where the real part
-    of `turn` is the growth of scale and its imaginary part the rotation. Random sample consensus over pairs of points
-    (Fischler and Bolles, 1981), then weighted least squares with Geman-McClure weights.
-    """
-    tracks = (tracks - np.array([grid.width / 2, grid.height / 2], dtype=np.float32)) / grid.picture_width
-    tracks = tracks[..., 0] + 1j * tracks[..., 1]
-    place, move = tracks[:, 0], tracks[:, 1] - tracks[:, 0]
-    textured, known = np.isfinite(place).sum(axis=1), np.isfinite(move)
-    place, move = np.where(known, place, 0), np.where(known, move, 0)
-    row, column = np.divmod(np.arange(grid.rows * grid.columns), grid.columns)
-    edge = np.maximum(1 - 2 * row / (grid.rows - 1), np.abs(2 * column / (grid.columns - 1) - 1))
-    weight = ((CENTRE_WEIGHT + np.maximum(edge, 0) ** 2) * known).astype(np.float32)
-
-    shifts, turns = _hypotheses(place, move, known, row / grid.rows, column / grid.columns)
-    scores = np.stack(
-        [(weight * _agrees(place, move, s, t)).sum(axis=1) for s, t in zip(shifts.T, turns.T, strict=True)]
-    )
-    scores[0] /= STILL
-    best = scores.argmax(axis=0)[:, None]
-    shift, turn = (np.take_along_axis(values, best, axis=1)[:, 0] for values in (shifts, turns))
-    for _ in range(ROUNDS):
-        trust = weight / np.square(1 + _residual(place, move, shift, turn))
-        total = trust.sum(axis=1) + 1e-9
-        mean_place, mean_move = (trust * place).sum(axis=1) / total, (trust * move).sum(axis=1) / total
-        away = place - mean_place[:, None]
-        turn = (trust * (move - mean_move[:, None]) * away.conj()).sum(axis=1)
-        turn /= (trust * (away.real**2 + away.imag**2)).sum(axis=1) + 0.01  # few points near each other tell no turn
-        shift = mean_move - turn * mean_place
-    agreeing = _agrees(place, move, shift, turn) & known
-    support = (weight * agreeing).sum(axis=1) / (weight.sum(axis=1) + 1e-9)
-    support *= np.minimum(2 * known.sum(axis=1) / np.maximum(textured, 1), 1) * (known.sum(axis=1) >= MIN_POINTS)
-    aspect = grid.picture_height / grid.picture_width
-    travel = np.stack([shift.real, shift.imag / aspect, np.log1p(np.maximum(turn.real, -0.9))])
-    return _Motion(travel, support, agreeing.reshape(-1, grid.rows, grid.columns), textured >= MIN_POINTS)
-
-
-def _hypotheses(
-    place: np.ndarray, move: np.ndarray, known: np.ndarray, row: np.ndarray, column: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Shifts and turns, (n, 1 + HYPOTHESES) each: rest, then what pairs of distant cells (always the same) give."""
-    one, other = np.random.default_rng(0).integers(len(row), size=(2, 8 * HYPOTHESES))
-    apart = np.flatnonzero((np.abs(row[one] - row[other]) >= 0.4) | (np.abs(column[one] - column[other]) >= 0.3))
-    one, other = one[apart[:HYPOTHESES]], other[apart[:HYPOTHESES]]
-    usable = known[:, one] & known[:, other]
-    turns = np.where(usable, move[:, one] - move[:, other], 0) / np.where(usable, place[:, one] - place[:, other], 1)
-    turns[np.abs(turns) > MAX_TURN] = 0
-    shifts = np.where(usable, move[:, one] - turns * place[:, one], 0)
-    return np.pad(shifts, ((0, 0), (1, 0))), np.pad(turns, ((0, 0), (1, 0)))
-
-
-def _residual(place: np.ndarray, move: np.ndarray, shift: np.ndarray, turn: np.ndarray) -> np.ndarray:
-    """(n, cells) squared distance from the motion, in squared tolerances."""
-    expected = shift[:, None] + turn[:, None] * place
-    off = move - expected
-    return (off.real**2 + off.imag**2) / np.square(TOLERANCE + RELATIVE_TOLERANCE * np.abs(expected))
-
-
-def _agrees(place: np.ndarray, move: np.ndarray, shift: np.ndarray, turn: np.ndarray) -> np.ndarray:
-    return _residual(place, move, shift, turn) < 1
 
 
 def _around(values: np.ndarray, outside: float) -> np.ndarray:

@@ -175,6 +175,10 @@ def moonshine_base() -> Moonshine:
 
     Raises:
         InputError: the package is not installed.
+
+    Example:
+        >>> moonshine_base().name  # doctest: +SKIP
+        'moonshine-base'
     """
     folder = _weights("moonshine_cpp", "models/base-en", "--no-deps moonshine-cpp==0.1.4")
     return Moonshine("moonshine-base", folder)

@@ -74,6 +74,8 @@ _PASSIVE = re.compile(
     r"taken|thrown|given|torn|held up|spun|sewn|laid|hit|caught|broken|drawn|shaken|beaten|blown)\b"
 )
 _BY_PERSON = re.compile(r"laugh(?:s|ing)|giggl|chuckl|sigh|gasp|sob|clapping|cheer(?:s|ing)$", re.IGNORECASE)
+_ASIDE = re.compile(r"\bwhile (?:\w+ly )?$", re.IGNORECASE)  # "gestures while talking" is about the gestures
+_ON_A_THING = re.compile(r"\b(?:labell?ed|marked|branded)\W*$", re.IGNORECASE)  # "a saw labelled 'X'" about the saw
 _WRITING = re.compile(
     r"\b(?:texts?|captions?|subtitles?|titles?|titled|words?|screen|on-screen|signs?|reads?|reading|labell?ed|buttons?|"
     r"overlays?|banners?|appears?|displayed|displaying|displays|written|letters|logos?)\b"
@@ -153,7 +155,7 @@ def features_of(sentence: str, previous: str = "") -> set[str]:
     """
     sentence, previous = sentence[:_LONGEST].strip(), previous[-_LONGEST:].strip()
     claims = _claims_within(sentence, previous)
-    found = {"bias"} | {_claim_feature(claim) for claim in claims}
+    found = {"bias"} | {_claim_feature(claim, sentence) for claim in claims}
     text = _without_quotes(sentence, claims).lower()
     frame = _FRAME.match(text[:240])
     lead, body = (text[: frame.end()], text[frame.end() :]) if frame else ("", text)
@@ -183,7 +185,12 @@ def _shifted(claim: Claim, sentence: str) -> Claim:
     return Claim(claim.kind, 0, len(sentence), sentence, claim.value, sentence, claim.negated, None, claim.speaker)
 
 
-def _claim_feature(claim: Claim) -> str:
+def _claim_feature(claim: Claim, sentence: str) -> str:
+    lead = sentence[max(0, claim.start - 24) : claim.start]
+    if claim.value == "reported" and _ASIDE.search(lead):
+        return "claim:speech:aside"
+    if claim.kind == "screen_text" and claim.quote and _ON_A_THING.search(lead):
+        return "claim:screen_text:label"
     if claim.kind in ("speech", "screen_text"):
         return f"claim:{claim.kind}:{claim.value}"
     if claim.kind == "camera" and claim.value != "framing":

@@ -10,7 +10,7 @@ from asid_hf.verify.anchors import Anchor, parse_anchors
 from asid_hf.verify.sentences import Sentence, split_sentences
 from asid_hf.verify.spotting.camera import spot_camera
 from asid_hf.verify.spotting.cuts import spot_cuts
-from asid_hf.verify.spotting.film_phrases import spot_film_phrases
+from asid_hf.verify.spotting.framing import spot_framing
 from asid_hf.verify.spotting.light import spot_light
 from asid_hf.verify.spotting.plain import BLANK, Hit, blank_quotations, plain_text
 from asid_hf.verify.spotting.quotations import Quotation, find_quotations
@@ -21,7 +21,7 @@ from asid_hf.verify.spotting.speech import spot_reported_speech
 
 CLAIM_KINDS = ("speech", "screen_text", "camera", "cut", "sound", "light", "time")
 
-_SPOTTERS = (spot_camera, spot_cuts, spot_light, spot_sounds, spot_reported_speech, spot_film_phrases)
+_SPOTTERS = (spot_camera, spot_framing, spot_cuts, spot_light, spot_sounds, spot_reported_speech)
 _INTRODUCES = re.compile(rf"[\s,:]*{BLANK}")
 _TAKES_UP = re.compile(
     rf"{BLANK},?\s(?:sighs|gasps|screams|shrieks|groans|moans|chuckles|giggles|sobs|cheers|sings|roars)\b"
@@ -141,7 +141,7 @@ def _spotted(unquoted: str, plain: str, sentence: Sentence, said: list[Hit]) -> 
 
 def _belongs_to_quotation(hit: Hit, plain: str, last: dict[str, int]) -> bool:
     """Words that introduce a quotation or take it up are no claim beside it; `last` is where those of each kind end."""
-    if hit.kind == "sound" and "speech" in last:
+    if hit.kind == "sound" and hit.value != "music" and "speech" in last:
         return bool(_INTRODUCES.match(plain, hit.end) or _TAKES_UP.search(plain, max(0, hit.start - 3), hit.end))
     if hit.kind not in ("speech", "screen_text") or hit.kind not in last or hit.negated or hit.value == "quote":
         return False

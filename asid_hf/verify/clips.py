@@ -13,11 +13,12 @@ CACHED_CLIPS = 2  # per process; a ten-minute clip holds some 0.5 GB, so never m
 _cache: OrderedDict[tuple, Clip] = OrderedDict()
 
 
-def clip_of(video: dict | str | bytes, *, allow_remote: bool = False) -> Clip:
+def clip_of(video: dict | str | bytes, *, stills: bool = True, allow_remote: bool = False) -> Clip:
     """Open the clip of a `video` value, or return the decode of it that this process still holds.
 
     Args:
         video: a path, bytes or a `datasets` Video value {"path", "bytes"}.
+        stills: whether stills are needed; a clip held with them serves those who do without.
         allow_remote: let an http(s) address be fetched.
 
     Returns:
@@ -33,12 +34,14 @@ def clip_of(video: dict | str | bytes, *, allow_remote: bool = False) -> Clip:
         asid_hf.errors.MediaError: ...
     """
     key = _key(video)
-    if key not in _cache:
+    if (True, key) in _cache:
+        stills = True
+    if (stills, key) not in _cache:
         while len(_cache) >= CACHED_CLIPS:
             _cache.popitem(last=False)
-        _cache[key] = open_clip(video, frames=False, audio=True, analysis=True, allow_remote=allow_remote)
-    _cache.move_to_end(key)
-    return _cache[key]
+        _cache[stills, key] = open_clip(video, frames=False, analysis=True, stills=stills, allow_remote=allow_remote)
+    _cache.move_to_end((stills, key))
+    return _cache[stills, key]
 
 
 def _key(video: dict | str | bytes) -> tuple:

@@ -81,3 +81,12 @@ def test_any_sentence_has_one_to_three_homes(sentence: str, previous: str) -> No
 
 def test_a_sentence_of_a_megabyte_is_filed() -> None:
     assert attributes_of("the camera pans left " * 50_000)[0] in ATTRIBUTES
+
+
+def test_speech_that_is_said_only_in_passing_does_not_make_it_a_sentence_about_speech() -> None:
+    assert attributes_of("The woman turns the wheel and pulls the lever while talking.")[0] == "actions"
+    assert attributes_of("The woman talks about the wheel.")[0] == "speech"
+
+
+def test_words_on_the_tool_somebody_uses_do_not_make_it_a_sentence_about_objects() -> None:
+    assert decided_by_claims(features_of("The man uses a drill labeled 'TORQ' to open the crate.")) is None

@@ -65,6 +65,14 @@ def quotes(text: str, kind: str) -> list[str | None]:
         ("The camera shakes as he runs.", ["shake"]),
         ("The camera never pans.", ["not pan"]),
         ("The camera is not static.", ["not static"]),
+        ("A swift downward tilt shows his shoes.", ["tilt_down"]),
+        ("It ends on a slow outward zoom.", ["zoom_out"]),
+        ("A slow sweep from right to left follows.", ["pan_left"]),
+        ("The camera lifts its gaze to the roof.", ["tilt_up"]),
+        ("The lens points downwards.", ["tilt_down"]),
+        ("The view swings gently round to the left.", ["pan_left"]),
+        ("As the man sits down by the river, it slowly zooms in.", ["zoom_in"]),
+        ("There is neither pan nor tilt.", ["static"]),
     ],
 )  # fmt: skip
 def test_camera_moves_have_their_direction(text: str, motions: list[str]) -> None:
@@ -80,7 +88,11 @@ def test_camera_moves_have_their_direction(text: str, motions: list[str]) -> Non
         "The camera follows the runner.",
         "The camera focuses on her hands.",
         "The aerial footage shows a lake.",
-        "At 5s, an over-the-shoulder shot follows.",
+        "The man drops out, and the camera shifts, lingering.",
+        "The path is seen from the rider's perspective.",
+        "The camera homes in on the lock.",
+        "The clip captures the jump from different angles.",
+        "As the woman knits, the shot stays close, focusing on her thumbs.",
     ],
 )
 def test_angles_sizes_and_focus_are_framing(text: str) -> None:
@@ -104,10 +116,17 @@ def test_angles_sizes_and_focus_are_framing(text: str) -> None:
         "He orders a shot of espresso.",
         "The camera on the table is black.",
         "They join a Zoom meeting.",
+        "He turns the vase, showing it from different angles.",
+        "The woman works on the clay, focusing on the rim.",
+        "The video explores life at sea, focusing on its hardships.",
     ],
 )
 def test_what_only_sounds_like_a_camera_is_none(text: str) -> None:
     assert values(text, "camera") == []
+
+
+def test_an_angle_and_what_it_focuses_on_are_two_claims() -> None:
+    assert values("Next, an aerial view focuses on the harbour.", "camera") == ["framing", "framing"]
 
 
 @pytest.mark.parametrize(
@@ -124,6 +143,16 @@ def test_what_only_sounds_like_a_camera_is_none(text: str) -> None:
         ("In a single continuous shot, a man walks.", ["single_take"]),
         ("It is filmed without a single cut.", ["not cut"]),
         ("There are no cuts.", ["not cut"]),
+        ("With a cut we are at the harbour.", ["cut"]),
+        ("A close-up of a hand on a rope transitions to a boat.", ["cut"]),
+        ("The man holds up a shirt, then transitions to a close-up of its seam.", ["cut"]),
+        ("The focus returns to the boat.", ["cut"]),
+        ("The focus is once again on the boat.", ["cut"]),
+        ("The screen briefly goes black.", ["cut"]),
+        ("This is followed by a grey title screen.", ["cut"]),
+        ("A harbour scene follows.", ["cut"]),
+        ("A return to the boat shows him rowing.", ["cut"]),
+        ("The scene further transitions to a pier.", ["cut"]),
     ],
 )
 def test_cuts_and_their_absence(text: str, expected: list[str]) -> None:
@@ -142,10 +171,33 @@ def test_cuts_and_their_absence(text: str, expected: list[str]) -> None:
         "A single shot rings out.",
         "His smile fades to a frown.",
         "The traffic light changes to green.",
+        "The man transitions to a handstand.",
+        "The text in blue, transitioning to the words below, fills the screen.",
+        "The narrative shifts to emphasize his courage.",
+        "The audio transitions to a deep voice.",
+        "A bang follows.",
+        "The camera moves to the fountain.",
+        "The cutter slices the rope with a clean cut.",
+        "This talk marks a shift from tension to calm.",
+        "The camera shifts, and he waves.",
+        "At 3s, a steady zoom in on the middle of the scene follows.",
     ],
 )
 def test_what_only_sounds_like_a_cut_is_none(text: str) -> None:
     assert values(text, "cut") == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "In the next scene, the view shifts to a beach.",
+        "Transitioning to the next scene, a boy rows.",
+        "The film cuts to another shot, which shows a pier.",
+        "The following frame transitions to a map.",
+    ],
+)
+def test_neighbouring_words_for_one_change_are_one_cut(text: str) -> None:
+    assert values(text, "cut") == ["cut"]
 
 
 @pytest.mark.parametrize(
@@ -162,6 +214,9 @@ def test_what_only_sounds_like_a_cut_is_none(text: str) -> None:
         ('The text "Hi" changes to "Bye" in white letters.', ["Hi", "Bye"]),
         ('A speech bubble says "Help!".', ["Help!"]),
         ("A timer shows 0:45.", ["0:45"]),
+        ("A child holds a card with text at the top reading 'ONE MORE'.", ["ONE MORE"]),
+        ('The remark above his head changes to "Still hungry," in a small box.', ["Still hungry,"]),
+        ("The sign reads 'Salida' (\"exit this way\").", ["Salida"]),
     ],
 )
 def test_words_on_screen(text: str, words: list[str]) -> None:
@@ -175,6 +230,7 @@ def test_words_on_screen(text: str, words: list[str]) -> None:
         ('The man in the red hat then says, "Let\'s go" in a loud voice.', "Let's go", "the man"),
         ('"I almost landed on it," the man confesses.', "I almost landed on it,", "the man"),
         ('"Go home," says the old man.', "Go home,", "the old man"),
+        ('We hear an off-screen woman declare, "It is late."', "It is late.", "an off-screen woman"),
         ("A woman whispers: 'Don't tell anyone.'", "Don't tell anyone.", "a woman"),
         ("He says “Hello there”.", "Hello there", "he"),
         ("«Bonjour», says the chef.", "Bonjour", "the chef"),
@@ -183,6 +239,11 @@ def test_words_on_screen(text: str, words: list[str]) -> None:
         ('The man says"Come in.', "Come in.", "the man"),
         ('He mouths the words "thank you".', "thank you", None),
         ("The man says,''Come in.''", "Come in.", "the man"),
+        (
+            'After some typing the chef concurs, "It is typical of the region."',
+            "It is typical of the region.",
+            "the chef",
+        ),
     ],
 )
 def test_words_spoken_and_by_whom(text: str, words: str, speaker: str | None) -> None:
@@ -240,10 +301,30 @@ def test_nothing_is_claimed_by_what_is_quoted() -> None:
         ("The text overlay explains the recipe.", []),
         ("The picture speaks for itself.", []),
         ("He remains silent.", []),
+        ("No words are spoken.", ["not reported"]),
+        ("A woman we never see says that it rains.", ["reported"]),
+        ("The woman addresses the camera.", ["reported"]),
+        ("The two engage in a heated argument.", ["reported"]),
+        ("This dialogue ends the film.", ["reported"]),
+        ("The narrator points out that bread needs time.", ["reported"]),
+        ("A man in a white shirt, still at the desk, continues to speak.", ["reported"]),
+        ("The voice adds that bread needs time.", ["reported"]),
+        ("The audio reveals a man talking about bread.", ["reported"]),
+        ("The audio reveals soft music.", []),
+        ("The arrangement suggests that more will happen.", []),
+        ("He closes the book, suggesting that he is tired.", []),
+        ("The text 'REST IT' explains the step.", []),
+        ("He answers a ringing phone.", []),
+        ("She asks for likes in the comments section.", ["reported"]),
     ],
 )
 def test_speech_without_its_words(text: str, expected: list[str]) -> None:
     assert values(text, "speech") == expected
+
+
+def test_a_voice_that_tells_something_is_whose_it_is() -> None:
+    (claim,) = of_kind("A tired narrator explains how bread is made.", "speech")
+    assert (claim.span, claim.speaker) == ("narrator explains", "a tired narrator")
 
 
 def test_the_verb_that_introduces_a_quotation_is_no_second_claim() -> None:
@@ -258,6 +339,7 @@ def test_the_verb_that_introduces_a_quotation_is_no_second_claim() -> None:
         ("No text appears on screen.", ["not present"]),
         ("He sends a text message and opens a textbook.", []),
         ("He texts her.", []),
+        ("A text box explains the rule.", ["present"]),
     ],
 )
 def test_text_without_its_words(text: str, expected: list[str]) -> None:
@@ -281,6 +363,16 @@ def test_text_without_its_words(text: str, expected: list[str]) -> None:
         ("A silent film style is used.", []),
         ("The box sounds hollow.", []),
         ("A musical instrument hangs on the wall.", []),
+        ("A loud guitar solo follows.", ["music"]),
+        ("It is a boat with a sound system and a sound analysis.", []),
+        ("No sound of any kind can be heard.", ["not any"]),
+        ("The view moves to the sound of a knife on stone.", ["other"]),
+        ("He talks, followed by coughing sounds.", ["other"]),
+        ("The children laugh, and the crowd continues to cheer.", ["other", "other"]),
+        ("The click of a mouse is heard.", ["other"]),
+        ("A laughing emoji appears.", []),
+        ("The market buzzes with activity.", []),
+        ("He fine-tunes the engine.", []),
     ],
 )
 def test_sounds_and_their_absence(text: str, expected: list[str]) -> None:
@@ -306,6 +398,11 @@ def test_sounds_and_their_absence(text: str, expected: list[str]) -> None:
 )
 def test_light_is_a_statement_about_the_picture(text: str, expected: list[str]) -> None:
     assert values(text, "light") == expected
+
+
+def test_music_before_a_quotation_is_a_sound_of_its_own() -> None:
+    text = 'The audio has background music: "Now fold the paper." He sighs, "Again."'
+    assert values(text, "sound") == ["music"]
 
 
 def test_the_anchor_before_a_claim_or_right_behind_it_governs_it() -> None:

@@ -1,4 +1,4 @@
-"""What a sentence says of the camera: its moves and their direction, that it rests, its angle, shot size and focus."""
+"""How a sentence says the camera moves: pans, tilts, zooms, dollies and travels, and in which direction."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from asid_hf.verify.spotting.plain import Hit, before, behind, is_negated
 
 # --- who moves ------------------------------------------------------------------------------------------------------
-_FILM = (
+FILM = (
     r"(?:cameras?|camerawork|views?|viewpoint|shots?|frames?|video|scenes?|clips?|footage|perspective|focus|lens|image|"
     r"visuals?|cinematography|angle|framing|picture|sequence|drone|vantage point|recording)(?:'s)?"
 )
-_CAMERA = r"(?:cameras?|viewpoint|drone|perspective|views?|shots?|frames?|framing|lens|camerawork|footage|angle)(?:'s)?"
-_ADVERB = r"(?:[a-z]{2,20}ly|then|again|also|next|now|soon|back|once more|once again|still|all the way|further)"
-_FILM_WORD, _CAMERA_WORD = re.compile(rf"\b{_FILM}\b"), re.compile(rf"\b{_CAMERA}(?!\w)")
+CAMERA = r"(?:cameras?|viewpoint|drone|perspective|views?|shots?|frames?|framing|lens|camerawork|footage|angle)(?:'s)?"
+ADVERB = r"(?:[a-z]{2,20}ly|then|again|also|next|now|soon|back|once more|once again|still|all the way|further)"
+_FILM_WORD, _CAMERA_WORD = re.compile(rf"\b{FILM}\b"), re.compile(rf"\b{CAMERA}(?!\w)")
 _SUBJECT_BETWEEN = re.compile(
     r"\b(?:as|while|when|who|that|where|and|shows?|showing|captur\w+|follow\w*|reveal\w*|of|on|to|highlight\w*|,)\s+"
     r"(?:an?|the|his|her|their|another|one|two)\s+(?:[\w'-]{1,30}\s+){1,4}$"
@@ -27,14 +27,14 @@ _THING_BEFORE = re.compile(
 )
 _OPENING = re.compile(r"^\W*(?:(?:at|from) [\w .:]{1,15},|it|then|next|slowly|finally)?[\s,]*$")
 _VERBS_BETWEEN = re.compile(
-    rf"(?:\s+(?:{_ADVERB}|then|is|are|begins to|starts to|continues to|keeps|and|gradually))*\s*"
+    rf"(?:\s+(?:{ADVERB}|then|is|are|begins to|starts to|continues to|keeps|and|gradually))*\s*"
     r"|.*(?:,| and| before| then)(?: then| and then)?\s+(?:\w+ly )?"
 )
 
 # --- moves ----------------------------------------------------------------------------------------------------------
 _PAN = re.compile(r"\b(?:pans|panned|panning|pan)\b")
 _PAN_GOES = re.compile(
-    rf"(?:\s+(?:{_ADVERB}|slightly)){{0,3}}[\s-](?:left|right|across|over|to|from|around|up|down|out|away|along|"
+    rf"(?:\s+(?:{ADVERB}|slightly)){{0,3}}[\s-](?:left|right|across|over|to|from|around|up|down|out|away|along|"
     rf"through|"
     r"leftwards?|rightwards?|upwards?|downwards?|past|between|towards?|horizontally|vertically|back|shots?|movements?|"
     r"motion|view|camera)\b"
@@ -51,14 +51,12 @@ _TILT = re.compile(
     r"\b(?:tilts|tilting|tilt|tilted)\b(?!\s+(?:his|her|its|their|your|my|the (?:head|bottle|cup|glass)|heads?)\b)"
 )
 _TILT_GOES = re.compile(
-    rf"(?:\s+{_ADVERB}){{0,2}}[\s-](?:up|down|upwards?|downwards?|left|right|from|to|towards?|shot)\b"
+    rf"(?:\s+{ADVERB}){{0,2}}[\s-](?:up|down|upwards?|downwards?|left|right|from|to|towards?|shot)\b"
 )
 _ZOOM = re.compile(
     r"\b(?:zooms|zoomed|zooming|zoom)\b(?!\s+(?:meeting|call|lens|level|class|past|by|off|through|down|ahead|along))"
 )
-_ZOOM_GOES = re.compile(
-    rf"(?:\s+{_ADVERB}){{0,2}}[\s-](?P<way>in|out|into|closer|onto|on|back|away|to|towards?|from)\b"
-)
+_ZOOM_GOES = re.compile(rf"(?:\s+{ADVERB}){{0,2}}[\s-](?P<way>in|out|into|closer|onto|on|back|away|to|towards?|from)\b")
 _ZOOMED_STATE = re.compile(r"\b(?:is|are|remains?|stays?|kept|a|an|the)\s+(?:\w+ly )?$")
 _DOLLY = re.compile(
     r"\b(?:(?P<closer>push(?:es|ed|ing)? (?:\w+ly )?(?:in|forward)|push-in|mov(?:es?|ed|ing) (?:\w+ly )?(?:in|closer|"
@@ -83,7 +81,7 @@ _LEFT_TO_RIGHT = re.compile(r"\bleft(?:[- ](?:hand )?side)?(?: of [\w\s]{1,20}?)
 _RIGHT_TO_LEFT = re.compile(r"\bright(?:[- ](?:hand )?side)?(?: of [\w\s]{1,20}?)?[ -]to[ -](?:the )?(?:far )?left\b")
 _WAYS = r"left|right|leftwards?|rightwards?|up|down|upwards?|downwards?"
 _WAY_BEHIND = re.compile(
-    rf"(?:[\s-]+(?:{_ADVERB}|slightly|over|off|away|around|across|diagonally|movement|motion|shot|camera|moves?|a bit|"
+    rf"(?:[\s-]+(?:{ADVERB}|slightly|over|off|away|around|across|diagonally|movement|motion|shot|camera|moves?|a bit|"
     rf"a little)){{0,3}}[\s-]+(?:to(?:wards?)? (?:the |its )?)?(?P<way>{_WAYS})\b(?![- ]hand| to \w+ degrees)"
 )
 _WAY_LATER = re.compile(
@@ -96,96 +94,50 @@ _CLAUSE_ENDS = re.compile(
     r"[.;,!?]| (?:as|while|and then|then|before|until|where|revealing|showing|to reveal|to show|and (?:zoom|tilt|"
     r"pan)\w*) "
 )
-_MOTIONS = {"left": "pan_left", "right": "pan_right", "up": "tilt_up", "down": "tilt_down"}
+_MOTIONS = {
+    "left": "pan_left", "right": "pan_right", "up": "tilt_up", "down": "tilt_down", "in": "zoom_in", "out": "zoom_out",
+    "raises": "tilt_up", "lifts": "tilt_up", "lowers": "tilt_down", "drops": "tilt_down", "dips": "tilt_down",
+}  # fmt: skip
 
-# --- rest, shake, framing -------------------------------------------------------------------------------------------
-_REST = re.compile(
-    rf"\b(?:{_CAMERA}(?: (?:angle|position|view|shot|work|perspective|"
-    rf"itself))?(?:\s+[\w'-]{{1,20}}){{0,3}}?\s+(?:remain(?:s|ed|ing)?|"
-    r"stay(?:s|ed|ing)?|is|isn't|was|being|stands?|standing|holds?|holding|keeps?|maintains?|maintaining|maintained|"
-    r"appears)"
-    rf"(?:\s+(?:{_ADVERB}|mostly|not|never|an?|at|in|the|quite|very|kept|held)){{0,3}}\s+"
-    r"(?:static|still|stationary|fixed|steady|stable|unmoving|motionless|immobile|in place|locked(?:-off)?)\b(?! on\b)"
-    r"|(?:static|stationary|fixed|steady|locked-off|locked-down|motionless|unmoving)[- ](?:(?!track|mov|pan|zoom|"
-    r"follow|doll)\w+[- ]){0,2}?(?:cameras?|shots?|frame|framing|viewpoint|angle|perspective|close-up|position|take|"
-    r"view)\b(?! (?:mov|motion|pan|zoom|work))"
-    rf"|{_CAMERA} (?:does not|doesn't|never|did not|do not) (?:move|moves|moved|change|changes|budge|shift)\b"
-    r"|(?P<unmoved>(?:does not|doesn't|never|did not|do not|hardly|barely|rarely|scarcely) (?:moves?|moved|budge)\b)"
-    r"|(?:no|without(?: any)?|absence of) (?:noticeable |visible |discernible |apparent )?camera (?:movement|"
-    r"motion)s?\b)"
-)
-_REST_DENIED = re.compile(r"\b(?:not|never|isn't)\s+(?:\w+\s+){0,2}(?:static|still|stationary|fixed|steady|stable)$")
-_STEADY_THING = re.compile(r"\b(?:image|picture|graphic|text|screen|photo)\b")
-_SHAKE = re.compile(
-    r"\b(?:(?:camera|footage|frame|framing|view|shot|picture|image|video)(?:work|"
-    r" movement)?(?:\s+[\w'-]{1,20}){0,3}?\s+(?:shak(?:es|ing|y)|wobbl(?:es|ing|y)|jerks|jerking|jerky|trembl(?:es|"
-    r"ing)|jolts|jitters|jittery|jittering|vibrat(?:es|ing)|bobs|bounces|unsteady|unstable|jostles|hand-?held|shook)\b"
-    r"|(?:shaky|shaking|wobbly|jerky|jittery|unsteady|unstable|hand-?held(?:,? (?:shaky|unsteady))?),?[- ]"
-    r"(?:(?:and|hand-?held|shaky|moving|mobile|phone|style|first-person)\s+){0,2}"
-    r"(?:cam(?:era)?(?:work)?|camera movements?|footage|shots?|video|style|feel|movements?|motion|recording|frame|"
-    r"framing|filming|perspective|view|close-up|quality|look|tracking|effect|clip|zoom)\b"
-    r"|camera shake|shaky[- ]cam|(?:filmed|shot|recorded|captured) hand-?held)"
-)
-_SIZE = (
-    r"wider?|long|medium|establishing|overhead|aerial|tracking|tight|master|dolly|crane|drone|panoramic|reaction|"
-    r"cowboy|reverse|point-of-view|pov|over-the-shoulder|macro|top-down|bird's[- ]eye|high-angle|low-angle|eye-level|"
-    r"frontal|broader|satellite|waist-up|full-body|head-on|mid|medium-wide|medium-close|close|closer|wide-angle|"
-    r"zoomed-in|zoomed-out|first-person|extreme|follow|detailed close"
-)
-_NAMED = re.compile(
-    r"\b(?:(?:(?:extreme|tight|medium|detailed|another|magnified) )?close[- ]?ups?(?: (?:shots?|views?|angle))?"
-    rf"|(?:{_SIZE})[- ](?:close[- ]?up )?(?:(?:angled?|outdoor|indoor|interior|exterior|top) )?(?:shots?|views?|"
-    rf"angles?|perspectives?)"
-    r"|(?:aerial|drone) footage|full shots?|two-shots?|(?:side|rear|front|top|back|bottom|down|overhead) (?:view|"
-    r"angle)s?(?! mirror)"
-    r"|(?:low|high|wide|dutch|canted|oblique|overhead|side|top|bird's-eye)[- ]angle|(?:eye|ground|waist)[- ]level"
-    r"|top-down|bird's[- ]eye|(?:seen|viewed|shown|filmed|captured|shot|view|looking|"
-    r"looks)(?: \w+){0,3} from (?:directly )?(?:above|overhead|below|behind)|^(?:\W*)from (?:above|overhead|below)"
-    r"|from (?:an?|the same) (?:[\w-]+ ){1,3}(?:view|angle|perspective|viewpoint|vantage point)"
-    r"|from (?:different|various|multiple|several|varied|alternate) (?:\w+ )?(?:angles|perspectives|viewpoints)"
-    r"|first-person(?! shooter| narrat)|point[- ]of[- ]view|over-the-shoulder|shallow depth of field|out of focus|"
-    r"rack focus"
-    r"|(?:dynamic|multiple|various|different|varied|smooth|alternating) camera (?:angles|movements?|work)|"
-    r"camera angles?)\b"
-)
-_FOCUS = re.compile(
-    rf"\b(?:{_FILM}|it)(?: (?:{_ADVERB}|part|segment|briefly|often|remains|remaining|stays|is|keeps|continues|to|in|of|"
-    rf"the|this|"
-    r"begins|by|starts|ends|with|maintains|returns|and)){0,4} (?:focus(?:es|ed|ing)?"
-    rf"(?: {_ADVERB})? (?:on|in)|cent(?:ers|red|ered|ering|ring) on|trained on|fixed on|lingers on|steadied on|"
-    rf"concentrates on)\b"
-    r"|\b(?:an?|the|its|continuous|close) focus on\b|\bfocus (?:\w+ly |again |still |then |also |now )?(?:remains|"
-    r"stays|returns|is|continues|lies|lingers|rests)(?: \w+ly| back| once more| again| still)?(?: on| to)\b"
-    r"|\bcamera (?:\w+ )?(?:brings (?:the |its )?focus|shifts (?:its |the )?focus|adjusts|follows|tracks|trails|"
-    r"circles|orbits|revolves|spins|flips|moves|travels|glides|sweeps|turns|rotates|swings|shifts angles?|"
-    r"shifting angles?|explores|exits)\b"
-    rf"|\b(?:focusing|zeroing in)(?: {_ADVERB})? on\b"
-)
-_PLAYED = re.compile(
-    r"\b(?:tak(?:es?|ing)|took|mak(?:es?|ing)|attempt(?:s|ing)?|shoots?|hits?|fires?|sinks?|misses|blocks?|pours?|"
-    r"drinks?)\s+(?:\w+\s+){0,2}$"
-)
-_PERSON = re.compile(
-    r"\b(?:he|she|they|(?:wo)?m[ae]n|boy|girl|person|people|individual|narrator|speaker|voice|child|artist|chef|audio|"
-    r"player|text|narration|hands?|who|demonstrates|explains|discusses|practices|works?|talks)\b(?!'s)"
+# --- moves as nouns and figures of speech ---------------------------------------------------------------------------
+_SLOWLY = r"(?:\s+(?:[a-z]+ly|then|gently|further|slightly|a little))*"
+_TOWARDS = r"(?:to(?:wards?)? (?:the |its )?)?"
+_PHRASES = (
+    re.compile(  # "a swift downward tilt", "a steady leftward pan of the camera"
+        r"\b(?P<way>left|right|up|down)wards? (?:[a-z-]+ ){0,2}?(?:pans?|tilts?|sweeps?|swings?|drifts?|"
+        r"camera (?:move(?:ment)?|motion))\b"
+    ),
+    re.compile(r"\b(?P<way>in|out)ward (?:[a-z-]+ )?zoom\b"),
+    re.compile(  # "a swift tilt down", "a slow pan to the right"
+        rf"\b(?:pan|tilt|sweep|swing) (?:[a-z]+ly )?{_TOWARDS}(?P<way>left|right|up|down)(?:wards?)?\b(?! of\b)"
+    ),
+    re.compile(
+        r"\b(?:pan|sweep|swing) (?:[a-z]+ ){0,2}?from (?:the )?(?:left|right) to (?:the )?(?P<way>left|right)\b"
+    ),
+    re.compile(  # the camera, named in the sentence before
+        rf"\bit{_SLOWLY} (?:(?:pans|tilts){_SLOWLY} {_TOWARDS}(?P<way>left|right|up|down)(?:wards?)?"
+        rf"|zooms{_SLOWLY} (?P<depth>in|out))\b"
+    ),
+    re.compile(rf"\b{CAMERA}{_SLOWLY} (?P<way>raises|lifts|lowers|drops|dips) (?:its|the) (?:gaze|view|eye|angle)\b"),
+    re.compile(rf"\b{CAMERA}{_SLOWLY} (?:looks|angles|turns|points|aims){_SLOWLY} (?P<way>up|down)(?:wards?)?\b"),
 )
 
 
 def spot_camera(plain: str) -> Iterator[Hit]:
-    """Find what a sentence says of the camera.
+    """Find the moves of the camera that a sentence tells; `framing.spot_framing` finds what else it says of the camera.
 
     Args:
         plain: one sentence after `plain_text`.
 
     Yields:
         Hits of kind "camera"; the value is one of `schema.CAMERA_MOTIONS`, or "pan", "tilt" or "zoom" where no
-        direction is said, or "framing" (angle, shot size, focus, following: nothing that a sensor measures).
+        direction is said.
 
     Example:
         >>> [hit.value for hit in spot_camera("the camera pans from left to right, then zooms out.")]
         ['pan_right', 'zoom_out']
     """
-    for spot in (_pans, _tilts, _zooms, _dollies, _travels, _rests, _shakes, _framings):
+    for spot in (_pans, _tilts, _zooms, _dollies, _travels, _phrases):
         yield from spot(plain)
 
 
@@ -194,17 +146,17 @@ def _pans(plain: str) -> Iterator[Hit]:
         start, end = match.span()
         goes = _PAN_GOES.match(plain, end) is not None
         if match.group() == "pan":
-            infinitive = re.search(r"\b(?:to|and|camera|then) $", before(plain, start, 10)) and _camera_moves(
+            infinitive = re.search(r"\b(?:to|and|camera|then) $", before(plain, start, 10)) and camera_moves(
                 plain, start
             )
             is_move = (goes and _PAN_AS_MOVE.search(before(plain, start, 24))) or (goes and infinitive)
         elif match.group() == "pans":
-            next_to = re.search(rf"\b{_CAMERA}(?: {_ADVERB}| never)* $", before(plain, start, 40))
+            next_to = re.search(rf"\b{CAMERA}(?: {ADVERB}| never)* $", before(plain, start, 40))
             is_move = next_to or (goes and _film_moves(plain, start) and not _KITCHEN.search(before(plain, start, 24)))
         else:
-            is_move = goes or _camera_moves(plain, start) or before(plain, start, 3) == "no "
+            is_move = goes or camera_moves(plain, start) or before(plain, start, 3) == "no "
         depth = _PAN_DEPTH.match(plain, end)  # "pans out" is what many write for a zoom
-        if depth and _camera_moves(plain, start):
+        if depth and camera_moves(plain, start):
             yield _hit(plain, start, depth.end(), "zoom_in" if depth["way"] == "in" else "zoom_out")
         elif is_move and not depth:
             yield _hit(plain, start, end, _direction(plain, start, end, "pan"))
@@ -216,7 +168,7 @@ def _tilts(plain: str) -> Iterator[Hit]:
         value = _direction(plain, start, end, "tilt")
         goes = _TILT_GOES.match(plain, end) is not None or value != "tilt"
         if match.group() == "tilted":
-            is_move = re.search(rf"\b{_CAMERA} (?:is |appears )?(?:\w+ly )?$", before(plain, start, 40))
+            is_move = re.search(rf"\b{CAMERA} (?:is |appears )?(?:\w+ly )?$", before(plain, start, 40))
         elif match.group() == "tilt":
             is_move = goes and (_film_moves(plain, start) or _PAN_AS_MOVE.search(before(plain, start, 24)))
         else:
@@ -243,13 +195,13 @@ def _zooms(plain: str) -> Iterator[Hit]:
 def _dollies(plain: str) -> Iterator[Hit]:
     for match in _DOLLY.finditer(plain):
         noun = _DOLLY_NOUN.match(match.group()) and not match.group().startswith("pull back")
-        if noun or _camera_moves(plain, match.start()):
+        if noun or camera_moves(plain, match.start()):
             yield _hit(plain, *match.span(), "zoom_in" if match["closer"] else "zoom_out")
 
 
 def _travels(plain: str) -> Iterator[Hit]:
     for match in _TRAVEL.finditer(plain):
-        if not _camera_moves(plain, match.start()):
+        if not camera_moves(plain, match.start()):
             continue
         motion = _direction(plain, *match.span(), "")
         motion = motion or ("tilt_up" if match["up"] else "tilt_down" if match["down"] else "")
@@ -257,29 +209,11 @@ def _travels(plain: str) -> Iterator[Hit]:
             yield _hit(plain, *match.span(), motion)
 
 
-def _rests(plain: str) -> Iterator[Hit]:
-    for match in _REST.finditer(plain):
-        if match["unmoved"] and not _camera_moves(plain, match.start()):
-            continue
-        if not _STEADY_THING.search(match.group()):
-            yield Hit(*match.span(), "camera", "static", _REST_DENIED.search(match.group()) is not None)
-
-
-def _shakes(plain: str) -> Iterator[Hit]:
-    for match in _SHAKE.finditer(plain):
-        if not re.search(r"\b(?:hands?|heads?|concludes|ends|them|him|her|voice|body|legs?)\b", match.group()):
-            yield _hit(plain, *match.span(), "shake")
-
-
-def _framings(plain: str) -> Iterator[Hit]:
-    for match in _NAMED.finditer(plain):
-        if not (match.group().endswith(("shot", "shots")) and _PLAYED.search(before(plain, match.start(), 30))):
-            yield _hit(plain, *match.span(), "framing")
-    for match in _FOCUS.finditer(plain):
-        participle = match.group().startswith(("focusing", "zeroing"))
-        head = before(plain, match.start(), 300)
-        if not participle or not head.strip() or (re.search(rf"\b{_FILM}\b", head) and not _PERSON.search(head)):
-            yield _hit(plain, *match.span(), "framing")
+def _phrases(plain: str) -> Iterator[Hit]:
+    for pattern in _PHRASES:
+        for match in pattern.finditer(plain):
+            said = match.groupdict()
+            yield _hit(plain, *match.span(), _MOTIONS[said["way"] or said["depth"]])
 
 
 def _hit(plain: str, start: int, end: int, value: str) -> Hit:
@@ -294,8 +228,13 @@ def _film_moves(plain: str, verb: int) -> bool:
     return not _SUBJECT_BETWEEN.search(between) and not _THING_BEFORE.search(between)
 
 
-def _camera_moves(plain: str, verb: int) -> bool:
-    """Whether the camera itself is the subject, for verbs that anything else may have too."""
+def camera_moves(plain: str, verb: int) -> bool:
+    """Whether the camera itself is the subject of the verb at this offset, for verbs that anything may have.
+
+    Example:
+        >>> camera_moves("the camera slowly rises", 18), camera_moves("the camera shows a man who rises", 27)
+        (True, False)
+    """
     between = _behind_subject(_CAMERA_WORD, before(plain, verb, 80))
     if between is None or _THING_BEFORE.search(between) or _SUBJECT_BETWEEN.search(between):
         return False

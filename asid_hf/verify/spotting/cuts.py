@@ -7,12 +7,13 @@ from collections.abc import Iterator
 
 from asid_hf.verify.spotting.plain import Hit, before, behind, is_negated
 
-_ADVERB = r"(?:[a-z]{2,20}ly|then|again|also|next|now|soon|back|once more|away|over|forward)"
+_ADVERB = r"(?:[a-z]{2,20}ly|then|again|also|next|now|soon|back|once more|away|over|forward|further)"
 _FILM = (
     r"(?:scene|video|clip|shot|camera|footage|frame|view|visual|screen|sequence|narrative|focus|perspective|segment|"
     r"film|action|setting|attention|image|story|presentation|episode|montage|spotlight|emphasis|animation|display|"
     r"picture|recording|storyline|location|content|tutorial|demonstration|imagery|angle|environment|commercial|trailer|"
-    r"advertisement|feed|stream|visual focus)s?(?:'s)?"
+    r"advertisement|feed|stream|visual focus|viewpoint|scenery|set|section|"
+    r"close-up|title card)s?(?:'s)?"
 )
 _WITHIN = (  # what may stand between the subject and the verb
     rf"(?:\s+(?:{_ADVERB}|begins to|starts to|continues to|continues|progresses|as it|will|has|is|are|proceeds to|to|"
@@ -27,7 +28,8 @@ _CHANGE = re.compile(
     r"ed|ing)|dissolv(?:es|ed|ing)|jump(?:s|ed|ing)|flash(?:es|ed)|alternat(?:es?|ed|ing)|circles?|reverts?|snaps|"
     r"wipes|intercuts|segues)"
     rf"{_THERE}\s+(?:to|into|between|from|in|out|back|onto|through|among|towards?|with|{_ELSEWHERE})\b"
-    r"|(?:transition(?:s|ed)?|changes|shifts|switches|fades|cuts|dissolves)(?=[,.;]|\s+(?:as|and|again|once|while|"
+    r"|(?P<alone>transition(?:s|ed)?|changes|shifts|switches|fades|cuts|dissolves)(?=[,.;]|\s+(?:as|and|again|once|"
+    r"while|"
     r"smoothly|seamlessly|where|when|abruptly|quickly|several|multiple|sharply)\b)"
     r"|(?P<goes>mov(?:es|ed|ing)|return(?:s|ed|ing)|goes|went|comes|progress(?:es|ing)|proceeds|advances|leaps|pivots|"
     r"turns)"
@@ -36,11 +38,36 @@ _CHANGE = re.compile(
     r"demonstrate|detail|include|life|focus|present|discuss|describe|explore|illustrate|have|\w+ (?:how|that)))"
     rf"|(?:moves|returns|goes)(?: \w+ly| back)? (?:{_ELSEWHERE})\b|back to\b)"
 )
+_TRANSITION = re.compile(  # film language whatever its subject: "a close-up of his face transitions to"
+    r"\b(?P<cut>transit(?:ion)?(?:s|ing)(?: \w+ly| back| again|"
+    r" over){0,2} (?:in)?to)(?P<text> (?:the )?(?:\w+ )?(?:text|words|"
+    r"message|¤))?\b"
+)
+_PICTURE = re.compile(
+    r"\b(?:scenes?|video|shots?|clips?|footage|views?|film|visuals?|screen|close-ups?|images?|cards?|animation|"
+    r"illustration|"
+    r"frames?|focus)\b"
+)
+_PICTURE_NEXT = re.compile(
+    r"\s+(?:an?|the|another|his|her|their) (?:[\w'-]+ ){0,3}?(?:close-?up|shot|view|scene|footage|clip|screen|frame|"
+    r"angle|"
+    r"video|image|visual)\b"
+)
+_DOER = re.compile(
+    r"(?:\b(?:he|she|they|who|(?:wo)?m[ae]n|boy|girl|person|people|dog|cat|player|speaker|narrator|child|audio|music|"
+    r"voice|sound|song|conversation|discussion|dialogue|commentary|mood|tone|expression|emoji|smile|text|caption|"
+    r"subtitle|statement|which)|¤),?(?: (?:\w+ly|then|also|and|in \w+))* $"
+)
 _BACK_TO_SHOT = re.compile(
     r"\b(?:it|and(?: then)?) (?P<cut>(?:returns|goes|moves|cuts|shifts)(?: \w+ly| back)? to (?:an?|the) (?:[\w-]+ )?"
     r"(?:close-?up|shot|view|scene|footage|clip|setting))\b"
 )
+_MOVES = re.compile(r"\b(?:mov|turn|pivot|advanc|progress)|\bslightly\b")
 _TO_A_SIDE = re.compile(r"\s*(?:the |its |their )?(?:far )?(?:left|right)\b")
+_TOLD = re.compile(r"narratives?|story|storyline|emphasis|attention|content|presentation|focus")
+_TELLING = re.compile(
+    r" (?:\w+ly )?(?:emphasi|highlight|explor|explain|discuss|describ|address|reflect|underscor|how\b)"
+)
 _WEAK_SUBJECT = re.compile(r"it|which|displays?|action|screens?|content|environments?")
 _THING_BEFORE = re.compile(
     r"\b(?:text|audio|music|sound|voice|tone|subtitle|caption|title|he|she|they|score|emoji|colou?r|lighting|who|with|"
@@ -64,7 +91,7 @@ _FILM_WORD = re.compile(
     r"\b(?:scene|video|camera|shot|clip|footage|frame|sequence|view|film|narrative|visuals?|screen|it)s?\b"
 )
 _CUTTER = re.compile(
-    r"\b(?:he|she|(?:wo)?man|knife|hands?|person|chef|scissors|blade|saw|barber|tool|individual|they)\b[^.;]{0,40}$"
+    r"\b(?:he|she|(?:wo)?man|knife|hands?|person|chef|scissors|blade|saw|barber|tool|individual|they|cutter|slic\w+)\b[^.;]{0,40}$"
 )
 _NOUN = re.compile(
     r"\b(?:jump|hard|smash|match|quick|fast|rapid|sudden|abrupt|sharp|direct|straight|clean|scene|film|"
@@ -72,11 +99,11 @@ _NOUN = re.compile(
     r"|\bcuts? (?:to|back to|away (?:to|from)|between) (?:an?|the|black|another|white|him|her|show|different)\b"
     r"|\bcutaways?|\bcross-?fades?\b|\bfad(?:e|es|ing)[- ](?:to|into|from|out to) (?:black|white)\b|\bfade-(?:in|out)\b"
     r"|\b(?:scene|shot|frame|visual|screen|another|an?|the|this|swift|sudden|final|video|with|each) (?:(?:quick|smooth|"
-    r"seamless|swift|visual|brief|sudden|scene) )?(?:transition|switch|shift|change)s?(?= (?:back )?(?:to|into|from|"
-    r"between)\b"
+    r"seamless|swift|visual|brief|sudden|scene) )?(?:transition|switch|shift|change)s?(?= (?:back )?(?:to|into|between|"
+    r"from (?:the|an?))\b"
     r"| occurs| happens| effect)|\b(?:an?|the|this|another|final) (?:[a-z]{4,12} )?transition\b(?! (?:in|of) (?:mood|"
     r"tone|emotion|her|his))"
-    r"|\bscene (?:transition|change)s?\b|\btransition effects?\b|\bchange of scene\b|"
+    r"|\bscene (?:transition|change)s?\b|\bscreen transitions?\b|\btransition effects?\b|\bchange of scene\b|"
     r"\bwipe transition\b"
 )
 _NEXT = re.compile(
@@ -102,6 +129,40 @@ _NEVER = re.compile(
     r"shot changes?|edits|transitions?|changes? of (?:shot|scene))\b(?! (?:on|in (?:the |his |her )?(?:skin|fabric|"
     r"paper|price)|corners?|of meat|the|his|her|through|it))"
 )
+_FIGURE = re.compile(  # the same in more words
+    r"\b(?:the )?edit(?:ing)?(?: then)? (?:takes|brings|carries|moves|leads|jumps|switches|cuts|returns)"
+    r"(?: us| the viewer| viewers| the audience)? (?:on |back |over )?(?:in)?to\b"
+    r"|\bwith (?:a|one|another) (?:[a-z-]+ )?cut,? (?:we|the (?:video|film|scene|clip|picture|viewer|story))\b"
+    r"|\b(?:after|following|through|via) (?:a|the|another) (?:[a-z-]+ )?cut\b(?! (?:on|of|in|to his|to her))"
+    r"|\b(?:there is|there's|comes|follows|we see) (?:then )?an? (?:[a-z-]+ )?cut\b(?! (?:on|in|of))"
+    r"|\bit (?:then |now |next |soon |finally )?(?:cuts|transitions|switches|jumps|fades|dissolves) "
+    r"(?:back |away |over )?(?:in)?to\b"
+    r"|\b(?:scene|view|landscape|setting|background|picture|image) (?:\w+ly )?(?:transitions|evolves|morphs|gives way) "
+    r"(?:in)?to\b"
+    r"|\bwe (?:then |now )?(?:cut|jump|switch) (?:away |back |over )?to\b"
+    r"|\bfocus (?:is|falls|comes) (?:\w+ly |once )?(?:again |back )(?:again )?on\b"
+    r"|\b(?:visuals?|camera|view|focus|scene|shot|frame) (?:then )?re-?cent(?:er|re)s? on\b"
+    r"|\bscreen (?:\w+ly |then ){0,2}(?:goes|turns|cuts|fades|flashes) (?:to |completely |entirely )?(?:black|"
+    r"dark)\b(?! and white)"
+    r"|\b(?:switch|shift|jump|change) (?:in|of) (?:scene|scenery|location|setting|perspective|angle)s?\b"
+    r"|^\W*an? (?:[a-z]+ )?(?:return|switch|shift|jump|cut) (?:back )?to (?:an?|the|another)\b"
+    r"|^\W*(?:this|that|it) is (?:then |soon |quickly |immediately )?followed by an? (?:[\w-]+ ){0,3}?(?:scene|shot|"
+    r"close-up|view|"
+    r"clip|screen|segment|sequence|footage)\b"
+    r"|\b(?:an?|another|more) (?:[\w-]+ ){0,3}?(?:scenes?|shots?|clips?|footage|sequences?|segments?|montage)"
+    r" (?:then )?follows?\b(?! (?:the|an?|him|her|them|his)\b)"
+    r"|\b(?:scene|video|shot|footage|clip)\b[^.;]{0,90} follows (?:up )?with an? (?:[\w-]+ )?(?:close-up|shot|view|"
+    r"scene|clip)\b"
+)
+_NEXT_SHOT = re.compile(
+    r"^\W*(?:transitioning|(?:next|then),? (?:is an?|comes an?|we are shown|appears an?)|(?:subsequently|next|then|"
+    r"finally|later),? an?(?:other| new)? scene)\b"
+)
+_ONE_TAKE = re.compile(
+    r"\b(?:stays?|remains?|keeps?|holds?|lingers?) (?:within|in|on|inside|to) (?:the same|one|a single) "
+    r"(?:shot|take|frame)\b|\bno (?:cut|edit)s? (?:interrupts?|breaks?|divides?|disturbs?)\b"
+    r"|\bplays? out in (?:one|a single) (?:go|take|shot)\b"
+)
 
 
 def spot_cuts(plain: str) -> Iterator[Hit]:
@@ -115,17 +176,34 @@ def spot_cuts(plain: str) -> Iterator[Hit]:
 
     Example:
         >>> [(h.value, h.negated) for h in spot_cuts("the view jumps to a beach, filmed without a single cut.")]
-        [('cut', True), ('cut', False)]
+        [('cut', False), ('cut', True)]
     """
+    pending: Hit | None = None  # "in the next scene, the view shifts to" is one change
+    for hit in sorted(_cuts(plain), key=lambda hit: hit[:2]):
+        if pending is None:
+            pending = hit
+        elif pending[2:] == hit[2:] and not plain[pending.end : hit.start].strip(" ,"):
+            pending = pending._replace(end=max(pending.end, hit.end))
+        else:
+            yield pending
+            pending = hit
+    if pending is not None:
+        yield pending
+
+
+def _cuts(plain: str) -> Iterator[Hit]:
     for match in _NEVER.finditer(plain):
         yield Hit(*match.span(), "cut", "cut", True)
     for match in _SINGLE_TAKE.finditer(plain):
         if not _COUNTED.fullmatch(match.group()) or _AS_WHOLE.search(before(plain, match.start(), 44)):
             yield Hit(*match.span(), "cut", "single_take", is_negated(plain, *match.span()))
+    for match in _ONE_TAKE.finditer(plain):
+        yield Hit(*match.span(), "cut", "single_take")
     for match in _CHANGE.finditer(plain):
-        if match["subject"] == "focus" and "return" in match.group():  # the camera's claim
+        by_camera = match["subject"] in ("camera", "angle") and (match["alone"] or _MOVES.search(match.group()))
+        if by_camera or _TO_A_SIDE.match(plain, match.end()):  # a move, a pan
             continue
-        if _TO_A_SIDE.match(plain, match.end()):  # a pan
+        if _TOLD.fullmatch(match["subject"]) and _TELLING.match(plain, match.end()):
             continue
         weak = _WEAK_SUBJECT.fullmatch(match["subject"]) and (match["goes"] or "chang" in match.group())
         if not weak and not _THING_BEFORE.search(before(plain, match.start(), 24)):
@@ -139,6 +217,16 @@ def spot_cuts(plain: str) -> Iterator[Hit]:
         with_film = _FILM_WORD.search(head) is not None or name == "style"
         if with_film and not (match[name].startswith("cut") and _CUTTER.search(head[-60:])):
             yield _cut(plain, *match.span(name))
+    for match in _FIGURE.finditer(plain):
+        yield _cut(plain, *match.span())
+    for match in _NEXT_SHOT.finditer(plain):
+        yield Hit(*match.span(), "cut", "cut")
+    for match in _TRANSITION.finditer(plain):
+        head = before(plain, match.start(), 160)
+        if match["text"] or not (_PICTURE.search(head) or _PICTURE_NEXT.match(plain, match.end())):
+            continue
+        if not _DOER.search(head):
+            yield _cut(plain, *match.span("cut"))
     for match in _BACK_TO_SHOT.finditer(plain):
         yield _cut(plain, *match.span("cut"))
     for match in _NOUN.finditer(plain):

@@ -62,6 +62,29 @@ _TO_BLACK = re.compile(
     r"\b(?:fad(?:es?|ing)|cuts?|cutting) (?:\w+ )?to (?:an? )?(?:complete |full |total )?black\b(?! (?:and|background|"
     r"screen with|text|scree with))"
 )
+_PICTURE = r"(?:image|picture|video|scene|footage|frame|shot|clip|lighting|light|everything|setting|room)"
+_DARK = re.compile(
+    rf"\b{_PICTURE} (?:is|are|remains?|stays?|looks?|appears?|was) (?:so|too|very|quite|extremely|really|rather|mostly|"
+    r"almost completely) (?:dark|black)\b(?! (?:blue|green|brown|red|gr[ae]y))"
+    r"|\bdarkness (?:dominates|prevails|fills|covers|reigns|swallows|engulfs)\b"
+    r"|\b(?:heavily |badly |strongly |severely )?under-?exposed\b"
+    r"|\b(?:shrouded|plunged|steeped|wrapped|sunk) in(?:to)? (?:darkness|shadows?|gloom)\b"
+    r"|\b(?:hardly|barely) any light\b"
+    rf"|\b{_PICTURE} (?:is|are|remains?|stays?|looks?) dark throughout\b"
+    r"|\bleaves? (?:most|much|nearly all) of [^.,;]{1,25} in the dark\b"
+)
+_DIM = re.compile(
+    r"\b(?:light(?:ing)?|illumination) (?:is|remains|stays|seems|appears|was) (?:(?:very|quite|rather|so|too) )?"
+    r"(?:dim|low|weak|poor|gloomy|murky|scarce)\b|\bpoorly illuminated\b"
+)
+_BRIGHT = re.compile(
+    r"\b(?:flooded|filled|drenched|awash|bathed) (?:with|in) (?:[a-z]+ )?(?:light|daylight|sunlight|sunshine|"
+    r"brightness)\b"
+    rf"|\b{_PICTURE} (?:is|are|remains?|stays?|looks?|appears?|was) (?:very |quite |extremely |really )?bright\b"
+    r"(?! (?:blue|green|red|yellow|orange|pink|purple|spot))"
+    r"|\b(?:brightly|brilliantly|strongly|fully) illuminated\b|\bexposure is (?:very )?bright\b|\blight and bright\b"
+    r"|\bbrightly illuminated\b|\b(?:heavily |strongly )?over-?exposed\b|\bplenty of light\b"
+)
 _DEVICE = re.compile(r"\b(?:phone|computer|tv|laptop|monitor|tablet|television|his|her)(?:'s)? $")
 
 
@@ -91,6 +114,9 @@ def spot_light(plain: str) -> Iterator[Hit]:
     for match in _TO_BLACK.finditer(plain):
         if "white" not in behind(plain, match.end(), 10):
             yield _light(plain, *match.span(), "dark")
+    for pattern, level in ((_DARK, "dark"), (_DIM, "dim"), (_BRIGHT, "bright")):
+        for match in pattern.finditer(plain):
+            yield _light(plain, *match.span(), level)
 
 
 def _light(plain: str, start: int, end: int, level: str) -> Hit:

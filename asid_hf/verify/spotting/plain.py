@@ -13,7 +13,7 @@ BLANK = "¤"
 _STRAIGHT = str.maketrans({"’": "'", "‘": "'", "‐": "-", "‑": "-", "–": "-", "\u00a0": " ", "\t": " "})
 _NOT_BEFORE = re.compile(
     r".*(?:\b(?:no|not|never|without|nobody|no one|none|neither|nor|cannot|lacks?|lacking|absence of|devoid of|free of)"
-    r"|n't)\b(?! only)(?P<between>(?:\s+[\w'-]{1,30}){0,4}\s*)",
+    r"|n't)\b(?! only| (?:see|seen|shown|visible)\b)(?P<between>(?:\s+[\w'-]{1,30}){0,4}\s*)",
     re.DOTALL,
 )
 _TURN = re.compile(r"\b(?:but|as|while|and|when|only|then|with|just|instead)\b")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 
-from asid_hf.verify.spotting.plain import BLANK, Hit, is_negated
+from asid_hf.verify.spotting.plain import BLANK, Hit, before, is_negated
 from asid_hf.verify.spotting.quotations import Quotation
 from asid_hf.verify.spotting.speech import REPORTING, is_speaker, speaker_before
 
 _WRITING = (  # what carries words, and so may "say" or "state" them
     r"(?:(?:sub)?texts?|captions?|subtitles?|overlays?|titles?|signs?|labels?|banners?|headings?|headers?|headlines?|"
-    r"posters?|messages?|notifications?|graphics?|screens?|slides?|charts?|cards?|placards?|billboards?|plaques?|"
+    r"posters?|messages?|notifications?|graphics?|(?<!off-)screens?|slides?|charts?|cards?|placards?|billboards?|plaques?|"
     r"logos?|stickers?|bubbles?|lettering|letters|tags?|displays?|pop-?ups?|prompt|note|comments? section|article|"
     r"button|shirt|hashtags?|watermarks?|inscriptions?|badges?|words?|ticker|chyron|taglines?|slogans?|mottos?)"
 )
@@ -147,7 +147,8 @@ _SONG_BEFORE = re.compile(
 )
 _FOREIGN = re.compile(r"[\u0400-\u1fff\u2e80-\ud7ff\uf900-\ufaff]")
 _ADDRESSING = re.compile(
-    r"\b(?:i|i'm|you|you're|your|we|my|me|let's|don't|it's|that's|gonna|what|why|how|yeah|no|oh|okay|hey|please|thanks?)\b",
+    r"\b(?:i|i'm|you|you're|your|we|my|me|let's|don't|it's|that's|gonna|what|why|how|yeah|no|oh|okay|hey|please|"
+    r"thanks?)\b",
     re.IGNORECASE,
 )
 
@@ -160,6 +161,10 @@ _ON_A_THING = re.compile(  # what a name in quotation marks is printed on: a bla
     r"branded wall|wall)\b"
 )
 _FOLLOWED_BY = re.compile(r"[\s,;]*(?:and |then |and then )?(?:followed by|succeeded by|along with|plus|next to)\s*")
+
+
+_UPDATES = re.compile(r"\b(?:changes|changing|updates|updating|switches|switching) to\W*$")
+_TRANSLATES = re.compile(rf"{BLANK} ?\($")
 
 
 def classify_quotations(text: str, plain: str, quotations: list[Quotation], start: int, end: int) -> list[Hit]:
@@ -186,7 +191,7 @@ def classify_quotations(text: str, plain: str, quotations: list[Quotation], star
     """
     hits: list[Hit] = []
     kind, speaker = "", None
-    for run in _runs(plain, quotations):
+    for run in _runs(plain, [one for one in quotations if not _is_translation(plain, one)]):
         left = plain[max(start, run[0].outer_start - 160) : run[0].outer_start].rpartition(BLANK)[2]
         right = _ASIDE.sub("", plain[run[-1].outer_end : min(end, run[-1].outer_end + 240)]).partition(BLANK)[0]
         if text[run[-1].end - 1] in ".!?" and _NEW_SENTENCE.match(text, run[-1].outer_end):
@@ -215,6 +220,12 @@ def classify_quotations(text: str, plain: str, quotations: list[Quotation], star
     return hits
 
 
+def _is_translation(plain: str, quotation: Quotation) -> bool:
+    """Whether it only explains the quotation before it: a sign reads "Salida" ("exit")."""
+    in_brackets = plain.startswith(")", quotation.outer_end)
+    return in_brackets and _TRANSLATES.search(before(plain, quotation.outer_start, 4)) is not None
+
+
 def _runs(plain: str, quotations: list[Quotation]) -> list[list[Quotation]]:
     """Quotations enumerated one behind the other ("'A', 'B' and 'C'") belong together."""
     runs: list[list[Quotation]] = []
@@ -237,6 +248,8 @@ def _kind(left: str, right: str, words: str, style: str, previous: str) -> str:
         return ""
     cue, gap, cue_to_end = _cue_before(left)
     if _ENTERED_BEFORE.search(left) or _UNIT_BEHIND.match(right):
+        return "screen_text"
+    if _UPDATES.search(left) and not re.search(rf"\b{_VOICE}\b", left):
         return "screen_text"
     if _NAME_BEFORE.search(left) and not _NOUN_BEHIND.search(right):
         return ""
@@ -303,6 +316,8 @@ def _kind_of_verb(left: str, verb: re.Match) -> str:
         subject = _SUBJECT.search(piece)
         if subject is None or _ADVERBIAL.match(piece):
             continue
+        if verb["verb"].startswith("read") and re.search(rf"\b{_WRITING}\b", piece):
+            return "screen_text"
         if (_ONLY_SAID.match(verb["verb"]) and not _BUBBLE.search(piece)) or _SPOKEN.search(piece):
             return "speech"
         return "screen_text" if subject["text"] else "speech"

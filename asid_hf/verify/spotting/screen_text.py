@@ -14,7 +14,7 @@ _PRESENT = re.compile(
     r"annotations?|instructions|prompts?)|(?:closing|end) credits|credits roll|words (?:appear|flash|are (?:shown|"
     r"displayed|written))|lower third|(?:brimming|filled|covered) with (?:words|writing|text))\b"
 )
-_MESSAGE_BEHIND = re.compile(r" (?:messages?|messaging|conversation|chat|her|him|back|editor|box|books?)\b|-|book")
+_MESSAGE_BEHIND = re.compile(r" (?:messages?|messaging|conversation|chat|her|him|back|editor|books?)\b|-|book")
 _TEXTS_AS_VERB = re.compile(r"\b(?:he|she|who|man|woman|they|religious|ancient|sacred|holy) $")
 _CAPTIONED = re.compile(
     r"\b(?:(?:texts?|captions?|subtitles?|signs?|banners?|titles?|labels?|overlays?|screens?|logos?|posters?|cards?|"

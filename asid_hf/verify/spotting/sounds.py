@@ -10,23 +10,36 @@ from asid_hf.verify.spotting.plain import Hit, before, is_negated
 _MUSIC = (
     r"(?:music(?:al)?(?! (?:stand|video|festival|store|sheet|notes?|instruments?|box|stars?|player|academy|industry|"
     r"symbol|production|equipment|school|teacher|app|album|icon|emoji|library|genre|artists?|channel|room|stage|"
-    r"theory)\b)|soundtracks?|songs?(?= (?:plays?|playing|starts|continues|fades|in the background|is (?:playing|"
-    r"heard)))|melod(?:y|ies)|tunes?|instrumentals?|jingles?|riffs?|chords?|beats?(?= (?:plays?|drops?|"
-    r"in the background))|drum ?rolls?|strumming|piano playing|symphony)"
+    r"theory)\b)|(?<!in the )soundtracks?|songs?(?= (?:plays?|playing|starts|continues|fades|in the background|"
+    r"is (?:playing|"
+    r"heard)))|melod(?:y|ies)|(?<!-)tunes?|instrumentals?|jingles?|riffs?|chords?|beats?(?= (?:plays?|drops?|"
+    r"in the background))|drum ?rolls?|strumming|symphony|(?:guitar|piano|drum|violin|flute|saxophone|organ) "
+    r"(?:solos?|playing|music|notes?(?= (?:play|ring|sound|fill)\w*))|(?:child|children|lullaby|folk|pop|rock|"
+    r"love)(?:'s)? songs?)"
 )
 _SINGING = (
     r"(?:singing(?! bowl)|sings|humming (?:an? )?(?:tune|song|melody)|rapping|vocals|choruse?s?|a ?cappella|choirs?|"
     r"beatbox\w*|yodel\w*)"
 )
 _NOISE = (
-    r"(?:bangs?|thuds?|thumps?|s?whoosh(?:es|ing)?|beep(?:s|ing)?|ding(?:s|ing)?|click(?:s|ing)|clink(?:s|ing)?|"
-    r"clank(?:s|ing)?|clang(?:s|ing)?|clatter(?:s|ing)?|chim(?:es|ing)(?! in)|buzz(?:es|ing)?|hums|hum(?= of)|humming|"
-    r"hiss(?:es|ing)?|sizzl(?:es?|ing)(?=,? (?:sounds?|noises?|of|as|in|on|while|is|can|and|continues|loudly)\b|[,.])|"
+    r"(?:(?<!big )bangs?|thuds?|thumps?|s?whoosh(?:es|ing)?|beep(?:s|ing)?|ding(?:s|ing)?|click(?:s|ing)|"
+    r"click(?= (?:of|is heard|can be|sounds?))|clink(?:s|ing)?|"
+    r"clank(?:s|ing)?|clang(?:s|ing)?|clatter(?:s|ing)?|chim(?:es|ing)(?! in)|buzz(?:es|ing)?(?! with (?:activity|"
+    r"excitement|energy|life|people))|whirr?(?:s|ing)?|hums|hum(?= of)|humming|"
+    r"hiss(?:es|ing)?|sizzl(?:es?|ing)(?=,? (?:sounds?|noises?|of|as|in|on|while|is|can|and|continues|loudly)\b|\.|"
+    r",(?! \w+ing\b))|"
     r"crackl(?:es?|ing)|crunch(?:es|ing)?|creak(?:s|ing)?|squeak(?:s|ing)?|squeal(?:s|ing)?|screech(?:es|ing)?|"
     r"rumbl(?:es?|ing)|roar(?:s|ing)?|bark(?:s|ing)|meow(?:s|ing)?|chirp(?:s|ing)?|growl(?:s|ing)?|howl(?:s|ing)?|"
     r"whimper(?:s|ing)?|whin(?:es|ing)|moo(?:s|ing)|neigh(?:s|ing)?|quack(?:s|ing)?|sirens?|alarms?(?= (?:sounds?|"
-    r"blares?|rings?|goes|beeps?))|gun ?shots?|gunfire|applause|laugh(?:ter|s|ing)|giggl(?:es|ing)|chuckl(?:es|ing)|"
-    r"cheer(?:s|ing)(?! up)|clapping|applaud(?:s|ing)|gasps?|gasping|sighs?|sighing|sobs|sobbing|scream(?:s|ing)?|"
+    r"blares?|rings?|goes|beeps?))|gun ?shots?|gunfire|applause|laugh(?:ter|s|ing)(?! (?:with tears |"
+    r"crying )?(?:face|emojis?|icon|sticker))|giggl(?:es|ing)|chuckl(?:es|ing)|"
+    r"cheer(?:s|ing)(?! up)|cheer(?= (?:rises|swells|erupts|rings))|"
+    r"(?:continues?|begins?|starts?) to (?:cheer|laugh|clap|cry|bark|scream|giggle|applaud)|"
+    r"(?:they|people|(?:wo)?men|crowd|audience|friends|both|spectators|fans|children|kids|boys|girls|everyone|others|"
+    r"students|teammates|members) (?:\w+ly |all |both )?(?:laugh|cheer|clap|giggle|chuckle|scream|applaud)|"
+    r"audible (?:delight|excitement|reactions?|impact|crash|pop|snap|splash\w*|breath\w*|clap|click)|"
+    r"clapping|applaud(?:s|ing)|gasps?|gasping|sighs?|sighing|(?:takes?|taking) (?:an?|another|"
+    r"some) (?:\w+,? )?deep breaths?|sobs|sobbing|scream(?:s|ing)?|"
     r"shriek(?:s|ing)?|groan(?:s|ing)?|grunt(?:s|ing)?|moan(?:s|ing)?|snor(?:es|ing)|cough(?:s|ing)?|sneez(?:es|ing)|"
     r"sniffl(?:es|ing)|burps?|whistl(?:es?|ing)|honk(?:s|ing)?|ringing|(?:phone|bell|telephone) rings|ringtone|"
     r"rustl(?:es|ing)|splashing(?= (?:sounds?|of|can|is|and))|gurgl(?:es|ing)|footsteps|thunder|rattl(?:es|ing)|"
@@ -39,7 +52,7 @@ _QUALIFIER = (
 )
 _SOUND = re.compile(
     rf"\b(?:(?P<effect>{_QUALIFIER}(?:sounds?|noises?)(?! (?:waves?|hole|proof|board|system|bar|bites?|check|quality|"
-    rf"engineer|design|"
+    rf"engineer|design|analysis|recorder|"
     r"card|stage|level|booth|cancel\w*|reduction|like|very|as if|off|on\b|and safe)\b|-)(?: effects?| tracks?)?"
     r"(?: (?:of|from)(?: (?!and\b|as\b|with\b)[\w'-]{1,25}){1,4})?)"
     r"|(?P<ambience>ambient audio|natural ambience|ambience)"
@@ -53,11 +66,12 @@ _MUSICIAN = re.compile(rf"\b{_MUSIC}\b|\b(?:guitar|piano|drums?|violin|flute|ban
 _SINGER = re.compile(r"\b(?:singing|choir|choral)\b")
 _VERB_SOUND = re.compile(
     r"\b(?:it|that|this|he|she|they|which|voice|what|to|speaking|speaks|talks|talking|voices)(?: \w+ly)? sounds?\b|"
-    r"unique sound|speaking\b"
+    r"unique sound|\b(?:sounds?|noises?) of [\w' ]{1,40}speaking\b"
     r"|\bsounds (?:good|great|nice|hollow|strange|weird|fun|amazing|easy|simple|familiar|like)\b"
 )
 _DAMPED = re.compile(
-    r"\b(?:reduce|unwanted|noise[- ]cancel\w+|eliminate|labell?ed|titled|called|safe and|police|fire|to)\s+(?:\w+ )?$"
+    r"\b(?:reduce|unwanted|noise[- ]cancel\w+|eliminate|labell?ed|titled|called|safe and|police|fire)\s+(?:\w+ )?$|"
+    r"\bto\s+$"
 )
 _SILENCE = re.compile(
     r"\b(?:(?:complete |total |absolute |utter |dead |brief )?silence(?! of the)|soundless(?:ly)?|muted audio|"
@@ -74,7 +88,7 @@ _NO_AUDIO = re.compile(
     r"\b(?:no|without(?: any)?|lack(?:s|ing)?(?: any)?|zero|absence of(?: any)?|devoid of(?: any)?) (?:(?:discernible|"
     r"audible|accompanying|recorded|other|further|additional|noticeable|distinct|background|"
     r"clear) ){0,2}(?:audio(?: track| content| channel| information)?|sounds?(?!track| effects)(?: track)?|"
-    r"noises?)\b(?! (?:from|of|effects?))"
+    r"noises?)\b(?! (?:from|of(?! any kind)|effects?))"
     r"|\b(?:audio|sound)(?: track)? (?:is|was)(?: not|n't)? (?:absent|missing|turned off|disabled|present)\b"
     r"|\b(?:nothing|not a sound) (?:is|can be) heard\b"
 )

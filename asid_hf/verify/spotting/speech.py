@@ -30,7 +30,9 @@ REPORTING = (
     r"complain(?:s|ing|ed)?|compliment(?:s|ing|ed)?|inton(?:es?|ing)|resum(?:es?|ing)|proceeds?|follows|exchang(?:es?|"
     r"ing)|pos(?:es|ing)|guid(?:es|ing)|persists|enquir(?:es|ing)|protest(?:s|ing)?|cheer(?:s|ing)|holler(?:s|ing)?|"
     r"mock(?:s|ing)|discuss(?:es|ing)|vocali[sz](?:es|ing)|recit(?:es|ing)|argu(?:es|ing)|lectur(?:es|ing)|sigh(?:s|"
-    r"ing|ed)?|gasp(?:s|ing|ed)?|groan(?:s|ing|ed)?)"
+    r"ing|ed)?|gasp(?:s|ing|ed)?|groan(?:s|ing|ed)?|concur(?:s|ring|red)?|scold(?:s|ing|ed)?|ponder(?:s|ing|ed)?|"
+    r"marvel(?:s|ing|ed)?|mumbl(?:es?|ing|ed)|stammer(?:s|ing|ed)?|beg(?:s|ging|ged)|caution(?:s|ing|ed)?|"
+    r"affirm(?:s|ing|ed)?|recommend(?:s|ing|ed)?|reassur(?:es?|ing|ed))"
 )
 """Verbs that introduce quoted words, the shared ones ("continues", "reveals") too."""
 
@@ -43,9 +45,11 @@ _TALK = (  # verbs that say on their own that somebody speaks
     r"describ(?:es|ing)|vocali[sz](?:es|ing)|recit(?:es|ing)|articulat(?:es|ed|ing)|advis(?:es|ing)|interview(?:s|ing|"
     r"ed)|debat(?:es?|ing)|answer(?:s|ing)|quer(?:ies|ying)|gossip(?:s|ing)|reminisc(?:es|ing)|jok(?:es|ing)|"
     r"lectur(?:es|ing)|bantering|respond(?:s|ing)|detail(?:s|ing) (?:how|that)|inform(?:s|ing) (?:the|us|that)|"
-    r"introduces (?:himself|herself)|claim(?:s|ing) that|(?:emphasi[sz]|highlight|not|conclud|reveal|suggest|confirm|"
-    r"add)(?:e?s|ing) that|introduc(?:es|ing) (?:himself|herself|themselves|the (?:topic|video|audience|viewers?))|"
-    r"address(?:es|ing) (?:the|an|his|her|their) (?:\w+ )?(?:audience|viewers?|crowd|listeners?|class|group)|"
+    r"introduces (?:himself|herself)|claim(?:s|ing) that|(?P<remark>(?:emphasi[sz]|highlight|not|conclud|reveal|"
+    r"suggest|confirm|"
+    r"add)(?:e?s|ing) that)|introduc(?:es|ing) (?:himself|herself|themselves|the (?:topic|video|audience|viewers?))|"
+    r"address(?:es|ing) (?:the|an|his|her|their) (?:\w+ )?(?:audience|viewers?|crowd|listeners?|class|group|camera)|"
+    r"engag(?:es?|ing) in (?:an?|the) (?:[\w-]+ )?argument|"
     r"question(?:s|ing) (?:why|how|what|whether|if|the|him|her))"
 )
 _VOICE = (  # nouns that say it
@@ -57,23 +61,54 @@ _VOICE = (  # nouns that say it
     r"states|advises|reflects|conveys|elaborates|shifts to (?:a|the) \w+)|monologue|interviews?|storytelling|remarks|"
     r"phone call)"
 )
-_REPORTED = re.compile(rf"\b(?:(?P<voice>{_VOICE})|(?P<talk>{_TALK}))\b")
+_TELLS = (  # verbs that say it of a voice or the audio only
+    r"(?:reveals|suggests|underscores|outlines|guides|details|informs|encourages|advises|instructs|notes|indicates|"
+    r"conveys|warns|highlights|emphasi[sz]es|explains|describes|discusses|mentions|states|says|narrates|tells|asks|"
+    r"recounts|announces|introduces|recommends|urges|provides (?:\w+ )?(?:explanation|commentary|instructions?|"
+    r"narration|context|details|information))"
+)
+_VOICE_TELLS = (
+    r"(?:audio|voice-?over|narration|commentary|narrator|speaker|voice)(?: (?:of|from) [^.,;]{1,30},?)?"
+    rf"(?:\s+(?:also|then|further|[a-z]+ly|continues?|goes on|and))* (?P<tells>{_TELLS})"
+    r"(?! (?:\w+ ){0,3}(?:music|sounds?|noises?|laughter|applause|cheer\w*)\b)"
+)
+_REPORTED = re.compile(rf"\b(?:(?P<voice>{_VOICE_TELLS}|{_VOICE})|(?P<talk>{_TALK}))\b")
+_STILL_TALKS = re.compile(
+    r"\b(?:continues?|begins?|starts?|appears?|seems?|proceeds?|resumes?|keeps?|goes on)(?: on)?(?: \w+ly)? to $"
+)
 _WRITING_BEFORE = re.compile(
     r"\b(?:texts?|captions?|subtitles?|titles?|signs?|overlays?|labels?|banners?|graphics?|messages?|words|screens?|"
     r"posts?|posters?|notes?|website|article|comments?|displays?|charts?|diagrams?|bubbles?|shirt|head(?:er|ing)|"
     r"gestures?|arrows?|logos?|prompts?|instructions|notifications?|slides?|lists?|figures?|images?|icons?|visuals?|"
     r"scene|video|frame|shot|clip|sequence|details|background|letters|numbers|box|ticker)(?: overlay| at the \w+|"
-    r" on (?:the )?screen| below| above| in \w+)?,?\s+(?:(?:also|then|further|now|that|which|\w+ly|is|are|to|"
+    rf" on (?:the )?screen| below| above| in \w+)?,?(?: {BLANK},?)?\s+(?:(?:also|then|further|now|that|which|\w+ly|"
+    rf"is|are|to|"
     r"continues to)\s+){0,2}$"
+)
+_QUOTED = re.compile(rf"{BLANK}+")
+_VOICED_BEFORE = re.compile(
+    r"\b(?:voices?|voice-?overs?|narrat\w+|audio|commentary|commentators?|speak\w*|says?|saying|talks?|talking|hosts?|"
+    r"reporters?|announcers?|he|she|they|(?:wo)?m[ae]n|explain\w*|presenters?|interviewers?|instructor)"
+    r"(?: (?:also|then|further|\w+ly|goes on|continues|by|and))* $"
 )
 _WRITING_FIRST = re.compile(
     r"\W*(?:the |an? |another |its )?(?:[\w-]+ ){0,2}?(?:texts?|captions?|subtitles?|titles?|signs?|overlays?|labels?|"
     r"banners?|posters?|messages?|notifications?|words)\b(?! (?:of|by) (?:the|an?) (?:man|woman))"
 )
 _IDIOM_BEHIND = re.compile(
-    r"(?:\s+(?:the )?(?:bubbles?|balloons?|of which|volumes|heads?|points?|show|therapist|contest|tube|mail|"
+    r"(?:\s+(?:the )?(?:bubbles?|balloons?|of which|volumes|heads?|show|therapist|contest|tube|mail|"
     r"recognition|actor|goodbye to|for (?:itself|themselves))\b"
-    r"|-[a-z]|'s (?:text|subtitle|caption))"
+    r"|-[a-z]|'s (?:text|subtitle|caption)|(?<=talking)\s+points?\b"
+    r"| (?:starts |begins |is |starts to |begins to )?(?:singing|sing|sings)\b| section\b)"
+)
+_CALL = re.compile(r" (?:an?|the|his|her|their) (?:[\w-]+ )?(?:phone|telephone|call|doorbell|door)\b")
+_ALOUD = re.compile(r"speak|spoke|talk|chat|convers|whisper|shout|yell|murmur|mutter|gossip|banter")
+_NOUN_BEFORE = re.compile(r"\b(?:the|in|your|these|any|of|and) $")
+_READ_NOUN = re.compile(r"\b(?:text|visual|written) $")
+_READ_OR_SHARED = re.compile(r"\b(?:text|visual|written|this|which) $")
+_SPEECH_EARLIER = re.compile(
+    r"\b(?:voices?|voice-?over|narrat\w+|audio|commentary|say(?:s|ing)|said|explain\w*|describ\w+|advis\w+|express\w*|"
+    r"mention\w*|state[sd]|stating|tell(?:s|ing)|speak(?:s|ing)|talk(?:s|ing)|discuss\w*|adds)\b"
 )
 _IDIOM_BEFORE = re.compile(
     r"\b(?:strictly|generally|so to|needless to|that is to|visual|text|written|visually|topics?|as they|to)\s+$|"
@@ -100,6 +135,7 @@ _SPEAKER = re.compile(
 _PRONOUN_BEFORE = re.compile(
     r"\b(?P<who>he|she|they|i|we)(?: (?:\w+ly|then|also|again|still|now|is|are|continues to|begins to|goes on to))* $"
 )
+_WE_HEAR = re.compile(r".*\b(?:we|you|i|one)(?: can| then| now| also)* hears?\b")
 _SENTENCE_PART = re.compile(r"[.;:!?¤]|\b(?:while|as|when|before|after|and then)\b|, (?:and|then) ")
 
 
@@ -120,7 +156,8 @@ def spot_reported_speech(plain: str) -> Iterator[Hit]:
     for match in _REPORTED.finditer(plain):
         if not _is_speech(plain, match):
             continue
-        speaker = speaker_before(plain, match.start()) if match["talk"] else None
+        verb = next((name for name in ("talk", "tells") if match[name]), None)
+        speaker = speaker_before(plain, match.start(verb)) if verb else None
         hit = Hit(*match.span(), "speech", "reported", is_negated(plain, *match.span()), None, speaker)
         if pending is not None and _same_utterance(plain, pending, hit):
             negated, speaker = pending.negated or hit.negated, pending.speaker or hit.speaker
@@ -140,7 +177,7 @@ def speaker_before(plain: str, verb: int) -> str | None:
         >>> speaker_before("at 3s, the man in the red hat then says", 35)
         'the man'
     """
-    clause = _SENTENCE_PART.split(before(plain, verb, 140))[-1]
+    clause = _WE_HEAR.sub("", _SENTENCE_PART.split(before(plain, verb, 140))[-1])
     pronoun = _PRONOUN_BEFORE.search(clause)
     if pronoun:
         return pronoun["who"]
@@ -159,14 +196,21 @@ def is_speaker(phrase: str) -> bool:
 
 
 def _is_speech(plain: str, match: re.Match) -> bool:
-    head = before(plain, match.start(), 70)
-    if _IDIOM_BEHIND.match(behind(plain, match.end(), 30)) or (
-        _IDIOM_BEFORE.search(head) and match.group() in ("say", "speak")
-    ):
+    said = match.group()
+    head = _QUOTED.sub(BLANK, before(plain, match.start(), 300))[-110:]
+    rest = behind(plain, match.end(), 30)
+    if _IDIOM_BEHIND.match(rest) or (said.startswith("answer") and _CALL.match(rest)):
         return False
-    if match["talk"] and (_WRITING_BEFORE.search(head) or _TOPIC.search(head) or _written(plain, match.start())):
+    if said in ("say", "speak") and _IDIOM_BEFORE.search(head) and not _STILL_TALKS.search(head):
         return False
-    return not re.search(r"\b(?:text|visual|written|this|which) $", head)
+    if match["remark"]:
+        goes_on = said.endswith("ing that") and not said.startswith("suggest") and _SPEECH_EARLIER.search(head)
+        return bool(_VOICED_BEFORE.search(head) or goes_on)
+    if match["talk"] and not _ALOUD.match(said):
+        written = _WRITING_BEFORE.search(head) or _TOPIC.search(head) or _written(plain, match.start())
+        if written or (said == "comments" and _NOUN_BEFORE.search(head)):
+            return False
+    return not (_READ_NOUN if match["voice"] else _READ_OR_SHARED).search(head)
 
 
 def _written(plain: str, verb: int) -> bool:
