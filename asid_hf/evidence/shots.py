@@ -113,7 +113,7 @@ def find_shots(images: np.ndarray, times: np.ndarray, duration: float) -> list[S
     blank = np.einsum("md,md->m", vectors, vectors) < BLANK**2 * vectors.shape[1]
     cuts = _merge_over_blanks(_hard_cuts(pictures / _exposure(pictures), inside, times), blank)
     boundaries = [float(times[cut - 1] + times[cut]) / 2 for cut in cuts]
-    boundaries += [float(times[middle]) for middle in _gradual(pictures, inside, blank, cuts, step)]
+    boundaries += [float(times[middle]) for middle in _gradual(pictures, vectors, inside, blank, cuts, step)]
     edges = [0.0, *sorted(boundary for boundary in boundaries if boundary < end), end]
     return [Shot(start=round(start, 3), end=round(end, 3)) for start, end in pairwise(edges) if end > start]
 
@@ -137,7 +137,8 @@ def _exposure(pictures: np.ndarray) -> float:
 
 def _centred(pictures: np.ndarray) -> np.ndarray:
     """(M, d) pictures at half size less their mean colour: plain ones are zero, and a fade scales them."""
-    half = pictures.reshape(len(pictures), HEIGHT // 2, 2, WIDTH // 2, 2, 3).mean(axis=(2, 4))
+    rows = pictures[:, ::2] + pictures[:, 1::2]
+    half = (rows[:, :, ::2] + rows[:, :, 1::2]) / 4
     return (half - half.mean(axis=(1, 2), keepdims=True)).reshape(len(pictures), -1)
 
 
@@ -260,11 +261,10 @@ def _luma(image: np.ndarray) -> np.ndarray:
 
 def _textured_cells(luma: np.ndarray) -> Iterator[tuple[int, tuple[slice, slice]]]:
     """Number and place of every cell, row by row, that has enough contrast to be recognised."""
-    for index in range(SCENE_ROWS * SCENE_COLUMNS):
-        top, left = (SCENE_CELL * k for k in divmod(index, SCENE_COLUMNS))
-        part = np.s_[top : top + SCENE_CELL, left : left + SCENE_CELL]
-        if luma[part].std() > CELL_CONTRAST:
-            yield index, part
+    contrasts = luma.reshape(SCENE_ROWS, SCENE_CELL, SCENE_COLUMNS, SCENE_CELL).std(axis=(1, 3))
+    for index in np.flatnonzero(contrasts > CELL_CONTRAST):
+        top, left = (SCENE_CELL * k for k in divmod(int(index), SCENE_COLUMNS))
+        yield int(index), np.s_[top : top + SCENE_CELL, left : left + SCENE_CELL]
 
 
 def _merge_over_blanks(cuts: list[int], blank: np.ndarray) -> list[int]:
@@ -277,13 +277,14 @@ def _merge_over_blanks(cuts: list[int], blank: np.ndarray) -> list[int]:
     ]
 
 
-def _gradual(pictures: np.ndarray, images: np.ndarray, blank: np.ndarray, cuts: list[int], step: float) -> list[int]:
+def _gradual(
+    pictures: np.ndarray, vectors: np.ndarray, images: np.ndarray, blank: np.ndarray, cuts: list[int], step: float
+) -> list[int]:
     """Indices of the middle pictures of fades and dissolves; `step` is the seconds from picture to picture."""
     if step <= 0:
         return []
     kept = np.flatnonzero(~blank | _middles_of_runs(blank))
-    pictures = pictures[kept]
-    vectors = _centred(pictures)
+    pictures, vectors = pictures[kept], vectors[kept]
     norms = np.einsum("md,md->m", vectors, vectors)
     takes = np.searchsorted(cuts, kept, side="right")
     sequence = _Sequence(pictures, vectors, norms, takes, step, images, kept)
