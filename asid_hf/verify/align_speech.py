@@ -156,9 +156,12 @@ def _denied(claim: Claim, case: Case) -> Verdict | None:
 
 
 def _voices(claim: Claim, case: Case) -> Verdict | None:
-    """Words that could not be verified say nothing, but a voice that was measured long enough is a voice."""
+    """Words that could not be verified say nothing, but a voice of some length that makes words is a voice."""
     window = claim.time or (0.0, case.duration)
+    heard = (case.evidence.get("speech") or {}).get("utterances", [])
+    worded = [(u["start"], u["end"]) for u in heard if len(u["text"].split()) >= SALIENT_WORDS]
     spans = [s for s in (_sound(case) or {"spans": []})["spans"] if s["kind"] == "speech"]
+    spans = [s for s in spans if any(overlap(s["start"], s["end"], words) > 0 for words in worded)]
     longest = max((overlap(s["start"], s["end"], window) for s in spans), default=0.0)
     if longest < VOICE_SECONDS:
         return None

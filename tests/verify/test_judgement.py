@@ -40,6 +40,13 @@ WRONG = {  # name -> (caption, facts, kind, reason, span, what the repaired capt
         ["A dog sits on the quay."],
         ["music"],
     ),
+    "one line of a text right, the other not": (
+        'A dog sits. The title "THE HARBOUR CAFE OYSTER" appears.',
+        {"screen_text": [{**shown(1, 9, "THE HARBOUR CAFE"), "box": [0.1, 0.1, 0.9, 0.2]}, shown(1, 9, "PRESENTS")]},
+        ("error", "the text reads otherwise", "THE HARBOUR CAFE OYSTER"),
+        ["THE HARBOUR CAFE PRESENTS"],
+        ["OYSTER"],
+    ),
     "nothing said over speech": (
         "Nothing is said. A dog sits.",
         {"transcript": [HELLO], "sound": heard((2.0, 5.0, "speech"))},
@@ -241,6 +248,14 @@ RIGHT = {
     "timed within two seconds": ("At 4s, the camera pans right.", {"camera": PAN}),
     "still before a move": ("At first the camera is still. From 2s to 6s, it pans to the right.", {"camera": PAN}),
     "text in another case": ('A sign says "harbour cafe".', {"screen_text": [shown(1.0, 9.0, "HARBOUR CAFE")]}),
+    "a line that was misread, in single quotation marks": (
+        "At 2s, 'Made with MoviePy' is written.",
+        {"screen_text": [{**shown(1, 9, "Made with"), "box": [0.1, 0.1, 0.9, 0.2]}, shown(1, 9, "MviePy")]},
+    ),
+    "no word in what may be a voice": (
+        "Nobody speaks.",
+        {"sound": heard((3.0, 5.0, "speech")), "unverified": [{**said(3.0, 5.0, "You"), "status": "unverifiable"}]},
+    ),
     "two lines quoted as one": (
         'The title "HARBOUR CAFE OPEN DAILY" appears.',
         {"screen_text": [{**shown(1, 9, "HARBOUR CAFE"), "box": [0.1, 0.1, 0.9, 0.2]}, shown(1, 9, "OPEN DAILY")]},

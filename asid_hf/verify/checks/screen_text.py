@@ -74,7 +74,8 @@ def _judge(claim: Claim, case: Case, readings: list[ScreenText], texts: list[Scr
     if claim.quote is None or not normalise(claim.quote):
         return None
     same = [text for text in texts if _same(claim.quote, text["text"])]
-    if same:
+    otherwise = _goes_on_otherwise(claim.quote, texts, same)
+    if same and not otherwise:
         window = case.window(claim)
         if claim.time and not any(overlap(text["start"], text["end"], window) >= 0 for text in same):
             text = same[0]
@@ -83,7 +84,7 @@ def _judge(claim: Claim, case: Case, readings: list[ScreenText], texts: list[Scr
     heard = (case.evidence.get("speech") or {}).get("utterances", case.transcript)
     if align_quote(claim.quote, heard).verdict == "matched":
         return None  # said, not shown, though perhaps not verified: the parser's doubt is not the caption's fault
-    near = max(texts, key=lambda text: nearness(claim.quote, text["text"]), default=None)
+    near = otherwise or max(texts, key=lambda text: nearness(claim.quote, text["text"]), default=None)
     if near and nearness(claim.quote, near["text"]) >= MISREAD:
         return _verdict(claim, case, near, "the text reads otherwise", near["text"])
     return _verdict(claim, case, None, "no such text was read", "")
@@ -96,6 +97,16 @@ def _same(quote: str, read: str) -> bool:
     if same_text(quote, read) >= SAME_TEXT:
         return True
     return found_in(quote, read) >= SAME_TEXT or (len(normalise(read)) >= 4 and found_in(read, quote) >= SAME_TEXT)
+
+
+def _goes_on_otherwise(quote: str, texts: list[ScreenText], same: list[ScreenText]) -> ScreenText | None:
+    """The text a line of which is quoted, when what is quoted around that line is not what stands around it."""
+    parts = [f" {normalise(text['text'])} " for text in same]
+    if not parts or any(len(part) - 2 >= len(normalise(quote)) for part in parts):
+        return None
+    wholes = [t for t in texts if t not in same and all(part in f" {normalise(t['text'])} " for part in parts)]
+    whole = max(wholes, key=lambda text: nearness(quote, text["text"]), default=None)
+    return whole if whole and nearness(quote, whole["text"]) >= MISREAD else None
 
 
 @lru_cache(maxsize=4096)
@@ -113,7 +124,7 @@ def _share_letters(one: str, other: str) -> bool:
 def _missing(case: Case, readings: list[ScreenText], claims: list[Claim]) -> list[Verdict]:
     verdicts, end = [], len(case.draft)
     for reading in readings:
-        if not _salient(reading) or _stands_in(reading["text"], case.draft):
+        if not _salient(reading) or _stands_in(reading["text"], case):
             continue
         if spoken_on_screen(reading, case.transcript) or any(_judged_as(claim, reading) for claim in claims):
             continue  # a subtitle of speech that is reported, or a misreading that is an error by itself
@@ -126,11 +137,12 @@ def _missing(case: Case, readings: list[ScreenText], claims: list[Claim]) -> lis
     return verdicts
 
 
-def _stands_in(text: str, draft: str) -> bool:
+def _stands_in(text: str, case: Case) -> bool:
     """Whether a draft holds these words, to the letter anywhere or nearly so in a quotation."""
-    if f" {normalise(text)} " in f" {_normalised(draft)} ":
+    if f" {normalise(text)} " in f" {_normalised(case.draft)} ":
         return True
-    return any(_same(draft[start:end], text) for start, end in quoted_ranges(draft))
+    quotes = [case.draft[start:end] for start, end in quoted_ranges(case.draft)]
+    return any(_same(quote, text) for quote in (*quotes, *(c.quote for c in case.claims if c.quote)))
 
 
 @lru_cache(maxsize=64)
