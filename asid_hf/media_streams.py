@@ -54,7 +54,7 @@ MAX_ASPECT = 10.0  # a pixel more oblong than that is a broken header
 
 
 def call(work: Callable, *given: Any) -> None:
-    """Do work here and now: what stands in for `media_source.Beside` where there is no thread for it.
+    """Do work here and now: what stands in for `media_threads.Beside` where there is no thread for it.
 
     Example:
         >>> call(print, "done")

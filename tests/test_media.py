@@ -27,7 +27,7 @@ from asid_hf import media, media_source, media_streams
 from asid_hf.errors import InputError, MediaError
 from asid_hf.media import Clip, open_clip, smart_resize
 from asid_hf.media_budget import Budget, frame_count, frame_places, frame_size
-from asid_hf.media_source import Beside
+from asid_hf.media_threads import Beside
 
 CLICKS = (0.5, 1.5)
 
@@ -957,7 +957,7 @@ def test_the_files_work_as_remote_code_beside_each_other(
 ) -> None:
     room = folder / "remote_code"
     room.mkdir()
-    for name in ("errors", "media", "media_budget", "media_source", "media_streams", "media_timeline"):
+    for name in ("errors", "media", "media_budget", "media_source", "media_streams", "media_threads", "media_timeline"):
         shutil.copy(Path(media.__file__).with_name(f"{name}.py"), room)
     for name in [name for name in sys.modules if name.split(".")[0] == "asid_hf"]:
         monkeypatch.setitem(sys.modules, name, None)

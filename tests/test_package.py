@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 LAYERS = (  # a room may import from its own layer and from those before it
     {"schema", "errors", "version"},
-    {"media", "media_budget", "media_source", "media_streams", "media_timeline", "prompts"},
+    {"media", "media_budget", "media_source", "media_streams", "media_threads", "media_timeline", "prompts"},
     {"evidence", "chat", "dataset_builder", "captioner"},
     {"demo"},
     {"verify"},

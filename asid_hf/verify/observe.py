@@ -31,6 +31,7 @@ class Observe(Stage):
 
     screen_text: bool = True
     allow_remote: bool = False
+    version: str = "2"
 
     name, reads, writes = "observe", ("video",), ("evidence",)
 

@@ -75,11 +75,11 @@ def measuring_stages(config: VerifyConfig = VerifyConfig()) -> tuple[Stage, ...]
         >>> [stage.name for stage in measuring_stages()]
         ['probe', 'transcribe', 'observe']
     """
-    remote = config.allow_remote
+    remote, text = config.allow_remote, config.screen_text
     return (
-        Probe(allow_remote=remote),
-        Transcribe(recogniser=config.recogniser, allow_remote=remote),
-        Observe(screen_text=config.screen_text, allow_remote=remote),
+        Probe(stills=text, allow_remote=remote),
+        Transcribe(recogniser=config.recogniser, stills=text, allow_remote=remote),
+        Observe(screen_text=text, allow_remote=remote),
     )
 
 

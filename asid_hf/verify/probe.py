@@ -12,6 +12,9 @@ from asid_hf.verify.stage import Row, Stage
 class Probe(Stage):
     """Fill `duration` (s), `width`, `height` (px as shown), `fps` and `has_audio`; drop the row if it cannot be read.
 
+    Args:
+        stills: decode pictures to read text on, too: False where no later stage shares this decode to read them.
+
     Example:
         >>> row = Probe()({"video": ["no-such-clip.mp4"]})
         >>> row["status"], row["drop_reason"]
@@ -19,12 +22,13 @@ class Probe(Stage):
     """
 
     allow_remote: bool = False
+    stills: bool = True
 
     name, reads, writes = "probe", ("video",), ("duration", "width", "height", "fps", "has_audio")
 
     def run(self, row: Row) -> Row:
         """Open the clip and note what it is."""
-        probe = clip_of(row["video"], allow_remote=self.allow_remote).probe
+        probe = clip_of(row["video"], stills=self.stills, allow_remote=self.allow_remote).probe
         return {
             "duration": probe.duration,
             "width": probe.width,

@@ -19,6 +19,7 @@ class Transcribe(Stage):
 
     Args:
         recogniser: name of the recogniser, see `asid_hf.evidence.speech`.
+        stills: as of `Probe`.
 
     Example:
         >>> Transcribe(recogniser="moonshine-base").recogniser
@@ -27,13 +28,14 @@ class Transcribe(Stage):
 
     recogniser: str = "moonshine-tiny"
     allow_remote: bool = False
+    stills: bool = True
     version: str = "2"
 
     name, reads, writes = "transcribe", ("video",), ("transcript", "evidence")
 
     def run(self, row: Row) -> Row:
         """Recognise the clip's speech."""
-        clip = clip_of(row["video"], allow_remote=self.allow_remote)
+        clip = clip_of(row["video"], stills=self.stills, allow_remote=self.allow_remote)
         evidence = dict(row.get("evidence") or dict.fromkeys(SENSORS))
         evidence["sound"] = evidence["sound"] or measure_sound(clip.audio, clip.sample_rate)
         if clip.audio is None:
