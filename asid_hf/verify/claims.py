@@ -27,6 +27,7 @@ _TAKES_UP = re.compile(
     rf"{BLANK},?\s(?:sighs|gasps|screams|shrieks|groans|moans|chuckles|giggles|sobs|cheers|sings|roars)\b"
 )
 _GOES_ON = re.compile(r"\b(?:followed by|before|then|another|again|a (?:second|third|different))\b")
+_NEW_STATEMENT = re.compile(rf"{BLANK}*\s+(?!This\b|These\b|As\b)[A-Z]")
 _RIGHT_BEHIND = re.compile(r"[\s.!?]*(?:[\w'-]{1,30}\s+){0,5}?")
 _NEW_CLAUSE = re.compile(r"[,;:]|\b(?:and|while|as|then|but|before|after|when|which)\b")
 
@@ -135,18 +136,34 @@ def _spotted(unquoted: str, plain: str, sentence: Sentence, said: list[Hit]) -> 
     hits = [hit for spot in _SPOTTERS for hit in spot(words)]
     hits += spot_screen_text(words, unquoted[sentence.start : sentence.end])
     hits = [hit._replace(start=hit.start + sentence.start, end=hit.end + sentence.start) for hit in hits]
-    last = {hit.kind: hit.end for hit in said}
-    return _without_overlaps([hit for hit in hits if not _belongs_to_quotation(hit, plain, last)])
+    last = {hit.kind: hit for hit in said}
+    return _without_overlaps([hit for hit in hits if not _belongs_to_quotation(hit, plain, unquoted, last)])
 
 
-def _belongs_to_quotation(hit: Hit, plain: str, last: dict[str, int]) -> bool:
-    """Words that introduce a quotation or take it up are no claim beside it; `last` is where those of each kind end."""
+def _belongs_to_quotation(hit: Hit, plain: str, unquoted: str, last: dict[str, Hit]) -> bool:
+    """Words that introduce a quotation or take it up are no claim beside it; `last` are the last of each kind."""
     if hit.kind == "sound" and hit.value != "music" and "speech" in last:
-        return bool(_INTRODUCES.match(plain, hit.end) or _TAKES_UP.search(plain, max(0, hit.start - 3), hit.end))
-    if hit.kind not in ("speech", "screen_text") or hit.kind not in last or hit.negated or hit.value == "quote":
+        crowd = plain[hit.start : hit.end].endswith(("laughter", "applause", "cheers"))
+        return bool(
+            (not crowd and _INTRODUCES.match(plain, hit.end)) or _TAKES_UP.search(plain, max(0, hit.start - 3), hit.end)
+        )
+    quoted = last.get(hit.kind)
+    if quoted is None or hit.kind == "sound" or hit.value == "quote":
         return False
-    gap = plain[last[hit.kind] : min(hit.start, last[hit.kind] + 150)] if hit.start > last[hit.kind] else ""
-    return not (hit.kind == "speech" and _GOES_ON.search(gap))
+    if hit.negated:
+        return _INTRODUCES.match(plain, hit.end) is not None
+    if hit.start < quoted.end or hit.kind == "screen_text":
+        return True
+    gap = plain[quoted.end : min(hit.start, quoted.end + 150)]
+    return not (_GOES_ON.search(gap) or _stands_apart(hit, plain, unquoted, quoted))
+
+
+def _stands_apart(hit: Hit, plain: str, unquoted: str, quoted: Hit) -> bool:
+    """Whether a new statement begins between a quotation and what follows it: '"Go." His voice is calm.'"""
+    if not (quoted.quote or "").endswith((".", "!", "?")) or not _NEW_STATEMENT.match(unquoted, quoted.end):
+        return False
+    credit = plain[hit.end : hit.end + 1] in ".," and len(plain[quoted.end : hit.start].split()) <= 4
+    return not credit  # '"Go." The guide says.' only tells who spoke
 
 
 def _without_overlaps(hits: list[Hit]) -> list[Hit]:

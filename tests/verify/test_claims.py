@@ -327,6 +327,110 @@ def test_a_voice_that_tells_something_is_whose_it_is() -> None:
     assert (claim.span, claim.speaker) == ("narrator explains", "a tired narrator")
 
 
+@pytest.mark.parametrize(
+    ("text", "span"),
+    [
+        ("The baker introduces her oldest recipe.", "introduces"),
+        ("A nurse reassures the child.", "reassures"),
+        ("The gardener gives short instructions.", "gives short instructions"),
+        ("Two neighbours engage in a loud argument.", "engage in a loud argument"),
+        ("Gentle piano accompanies his calm explanation.", "his calm explanation"),
+        ("The coach goes into the details of the throw.", "goes into the details"),
+        ("He lifts the glass and repeats the question.", "repeats the question"),
+        ("The audio advocates cold showers.", "advocates"),
+    ],
+)
+def test_verbs_and_nouns_of_speaking_are_speech(text: str, span: str) -> None:
+    assert [claim.span for claim in of_kind(text, "speech")] == [span]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The leaflet introduces the club.",
+        "The stickers have been placed with inviting colours.",
+        "It is worth mentioning that the room is empty.",
+        "Her skin tone is warm.",
+        "The answer is seen as their reply is shown on screen.",
+        "She carves the lines of the leaf.",
+    ],
+)
+def test_what_no_one_says_aloud_is_no_speech(text: str) -> None:
+    assert of_kind(text, "speech") == []
+
+
+def test_a_new_statement_behind_a_quotation_is_speech_of_its_own() -> None:
+    text = 'He says, "`Mind the step.`" His voice is hoarse, and she nods.'
+    assert [claim.value for claim in of_kind(text, "speech")] == ["quote", "reported"]
+    assert [claim.value for claim in of_kind('"`Mind the step.`" The guide says.', "speech")] == ["quote"]
+
+
+def test_a_participle_goes_on_with_the_same_speech() -> None:
+    assert len(of_kind("The potter narrates the glazing, explaining how long it dries.", "speech")) == 1
+
+
+def test_a_verb_denied_to_somebody_else_does_not_deny_a_quotation() -> None:
+    assert [claim.negated for claim in of_kind('The girl without gloves says, "Cold!"', "speech")] == [False]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("The list shows boxes of 'Peas,' 'Corn,' and 'Rice' beside a pan.", ["Peas,", "Corn,", "Rice"]),
+        ('A folder named "Invoices" opens.', ["Invoices"]),
+        ("Beside it, 'Rome' is typed.", ["Rome"]),
+        ("The file is renamed to 'Spring Plan'.", ["Spring Plan"]),
+        ("The menu mentions 'Onion Soup' for lunch.", ["Onion Soup"]),
+        ("Then, red text on the wall says 'Be kind!' again.", ["Be kind!"]),
+        ("He grins, and 'Yum!' with a heart emoji pops up.", ["Yum!"]),
+    ],
+)
+def test_labels_lists_and_entries_are_words_on_screen(text: str, words: list[str]) -> None:
+    assert (quotes(text, "screen_text"), quotes(text, "speech")) == (words, [])
+
+
+def test_the_audio_before_a_colon_speaks() -> None:
+    assert (
+        quotes('The audio praises the oven as an option: "It bakes bread well."', "speech")[-1]
+        == "It bakes bread well."
+    )
+
+
+def test_a_cry_with_which_somebody_answers_is_said() -> None:
+    assert quotes('The clerk responds with a weary "OH NO..."', "speech") == ["OH NO..."]
+
+
+def test_a_thing_that_is_introduced_by_its_name_is_not_quoted() -> None:
+    assert quotes("She introduces 'Crisp Rye Bread' to us.", "speech") == [None]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("A distant tractor can be heard.", ["other"]),
+        ("The audio captures a gate opening and closing.", ["other"]),
+        ("He answers with a short chuckle.", ["other"]),
+        ("A sailor can be heard speaking.", []),
+        ("She clicks the blue link.", []),
+    ],
+)
+def test_what_can_be_heard_is_a_sound_unless_somebody_speaks(text: str, expected: list[str]) -> None:
+    assert values(text, "sound") == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "We return to the harbour.",
+        "The shot blends softly into a field of snow.",
+        "The clip shows a stove before returning to the indoor scene.",
+        "The video shows a kettle, then back to the cook.",
+    ],
+)
+def test_going_on_to_another_picture_is_a_cut(text: str) -> None:
+    assert values(text, "cut") == ["cut"]
+
+
 def test_the_verb_that_introduces_a_quotation_is_no_second_claim() -> None:
     assert values('The narrator explains, "Now stir."', "speech") == ["quote"]
 

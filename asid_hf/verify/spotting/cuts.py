@@ -11,9 +11,8 @@ _ADVERB = r"(?:[a-z]{2,20}ly|then|again|also|next|now|soon|back|once more|away|o
 _FILM = (
     r"(?:scene|video|clip|shot|camera|footage|frame|view|visual|screen|sequence|narrative|focus|perspective|segment|"
     r"film|action|setting|attention|image|story|presentation|episode|montage|spotlight|emphasis|animation|display|"
-    r"picture|recording|storyline|location|content|tutorial|demonstration|imagery|angle|environment|commercial|trailer|"
-    r"advertisement|feed|stream|visual focus|viewpoint|scenery|set|section|"
-    r"close-up|title card)s?(?:'s)?"
+    r"picture|recording|storyline|location|content|tutorial|demonstration|imagery|angle|environment|commercial|"
+    r"trailer|advertisement|feed|stream|visual focus|viewpoint|scenery|set|section|close-up|title card)s?(?:'s)?"
 )
 _WITHIN = (  # what may stand between the subject and the verb
     rf"(?:\s+(?:{_ADVERB}|begins to|starts to|continues to|continues|progresses|as it|will|has|is|are|proceeds to|to|"
@@ -29,29 +28,24 @@ _CHANGE = re.compile(
     r"wipes|intercuts|segues)"
     rf"{_THERE}\s+(?:to|into|between|from|in|out|back|onto|through|among|towards?|with|{_ELSEWHERE})\b"
     r"|(?P<alone>transition(?:s|ed)?|changes|shifts|switches|fades|cuts|dissolves)(?=[,.;]|\s+(?:as|and|again|once|"
-    r"while|"
-    r"smoothly|seamlessly|where|when|abruptly|quickly|several|multiple|sharply)\b)"
-    r"|(?P<goes>mov(?:es|ed|ing)|return(?:s|ed|ing)|goes|went|comes|progress(?:es|ing)|proceeds|advances|leaps|pivots|"
-    r"turns)"
+    r"while|smoothly|seamlessly|where|when|abruptly|quickly|several|multiple|sharply)\b)|(?P<goes>mov(?:es|ed|ing)|"
+    r"return(?:s|ed|ing)|goes|went|comes|progress(?:es|ing)|proceeds|advances|leaps|pivots|turns)"
     rf"{_THERE}\s+(?:on to|onto|to|into)\b(?!\s+(?:\w+ly )?(?:show|display|reveal|feature|highlight|be|the beat|"
     rf"explain|"
     r"demonstrate|detail|include|life|focus|present|discuss|describe|explore|illustrate|have|\w+ (?:how|that)))"
     rf"|(?:moves|returns|goes)(?: \w+ly| back)? (?:{_ELSEWHERE})\b|back to\b)"
 )
 _TRANSITION = re.compile(  # film language whatever its subject: "a close-up of his face transitions to"
-    r"\b(?P<cut>transit(?:ion)?(?:s|ing)(?: \w+ly| back| again|"
-    r" over){0,2} (?:in)?to)(?P<text> (?:the )?(?:\w+ )?(?:text|words|"
-    r"message|¤))?\b"
+    r"\b(?P<cut>transit(?:ion)?(?:s|ing)(?: \w+ly| back| again| over){0,2} (?:in)?to)(?P<text> (?:the )?(?:\w+ )"
+    r"?(?:text|words|message|¤))?\b"
 )
 _PICTURE = re.compile(
     r"\b(?:scenes?|video|shots?|clips?|footage|views?|film|visuals?|screen|close-ups?|images?|cards?|animation|"
-    r"illustration|"
-    r"frames?|focus)\b"
+    r"illustration|frames?|focus)\b"
 )
 _PICTURE_NEXT = re.compile(
     r"\s+(?:an?|the|another|his|her|their) (?:[\w'-]+ ){0,3}?(?:close-?up|shot|view|scene|footage|clip|screen|frame|"
-    r"angle|"
-    r"video|image|visual)\b"
+    r"angle|video|image|visual)\b"
 )
 _DOER = re.compile(
     r"(?:\b(?:he|she|they|who|(?:wo)?m[ae]n|boy|girl|person|people|dog|cat|player|speaker|narrator|child|audio|music|"
@@ -59,8 +53,17 @@ _DOER = re.compile(
     r"subtitle|statement|which)|¤),?(?: (?:\w+ly|then|also|and|in \w+))* $"
 )
 _BACK_TO_SHOT = re.compile(
-    r"\b(?:it|and(?: then)?) (?P<cut>(?:returns|goes|moves|cuts|shifts)(?: \w+ly| back)? to (?:an?|the) (?:[\w-]+ )?"
-    r"(?:close-?up|shot|view|scene|footage|clip|setting))\b"
+    r"\b(?:it|and(?: then)?) (?P<cut>(?:returns|goes|moves|cuts|shifts)(?: \w+ly| back)? to (?:an?|"
+    r"the) (?:[\w-]+ )?(?:close-?up|shot|view|scene|footage|clip|setting))\b"
+)
+_GOING_BACK = re.compile(
+    r"(?:\b(?:before|by)|,) (?:\w+ly |then )?(?P<cut>(?:returning|going back|coming back|moving back|"
+    r"leading back)(?: \w+ly)? to) (?:an?|the|another) (?:[\w-]+ ){0,4}?(?:close-?up|shot|view|scene|footage|clip|"
+    r"setting|interview|screen|studio)\b|(?:,|;|\band|,? leading) (?:then )?(?P<back>back to) (?:an?|the|"
+    r"another) (?!camera|wall|audience|viewer|crowd|same (?:position|place))"
+)
+_GOES_HERSELF = re.compile(
+    r"\b(?:he|she|they|runs?|walks?|goes|comes|turns?|running|walking|turning|gets?|steps?|heads?|hurr\w+)\b"
 )
 _MOVES = re.compile(r"\b(?:mov|turn|pivot|advanc|progress)|\bslightly\b")
 _TO_A_SIDE = re.compile(r"\s*(?:the |its |their )?(?:far )?(?:left|right)\b")
@@ -81,35 +84,34 @@ _OPENING = re.compile(
     r" scenes?| focus)?(?: (?:to|into|from|between)))\b"
 )
 _JOINED = re.compile(  # "..., then cuts to", "before transitioning to": the subject stands further ahead
-    r"(?:\b(?:before|then|and|after|by|while|with)|,)\s+(?:\w+ly |then |quickly )?(?P<cut>(?:transitioning|transitions|"
-    r"cutting|cuts?|switch(?:es|ing)|shift(?:s|ing)|dissolv(?:es|ing)|fad(?:es|ing)|intercut|interspersed)(?: \w+ly|"
-    r" back| again| over| away){0,2} (?:to|into|between|from|with))\b"
-    r"|\b(?:seamless|smooth|quick|abrupt|rapid|fluid|dynamic)(?:ly)? (?P<style>transition(?:s|ing|ed)?|cuts?|cutting|"
-    r"switch(?:es|ing)|shift(?:s|ing)?)(?= (?:to|into|between|through|from|of|back|across|with|in)\b|[,.])"
+    r"(?:\b(?:before|then|and|after|by|while|with)|,)\s+(?:\w+ly |then |quickly )?(?P<cut>(?:transitioning|"
+    r"transitions|cutting|cuts?|switch(?:es|ing)|shift(?:s|ing)|dissolv(?:es|ing)|fad(?:es|ing)|intercut|"
+    r"interspersed)(?: \w+ly| back| again| over| away){0,2} (?:to|into|between|from|with))\b|\b(?:seamless|smooth|"
+    r"quick|abrupt|rapid|fluid|dynamic)(?:ly)? (?P<style>transition(?:s|ing|ed)?|cuts?|cutting|switch(?:es|ing)|"
+    r"shift(?:s|ing)?)(?= (?:to|into|between|through|from|of|back|across|with|in)\b|[,.])"
 )
 _FILM_WORD = re.compile(
     r"\b(?:scene|video|camera|shot|clip|footage|frame|sequence|view|film|narrative|visuals?|screen|it)s?\b"
 )
 _CUTTER = re.compile(
-    r"\b(?:he|she|(?:wo)?man|knife|hands?|person|chef|scissors|blade|saw|barber|tool|individual|they|cutter|slic\w+)\b[^.;]{0,40}$"
+    r"\b(?:he|she|(?:wo)?man|knife|hands?|person|chef|scissors|blade|saw|barber|tool|individual|they|cutter|"
+    r"slic\w+)\b[^.;]{0,40}$"
 )
 _NOUN = re.compile(
     r"\b(?:jump|hard|smash|match|quick|fast|rapid|sudden|abrupt|sharp|direct|straight|clean|scene|film|"
-    r"video) cuts?\b(?! (?:of|on|through))"
-    r"|\bcuts? (?:to|back to|away (?:to|from)|between) (?:an?|the|black|another|white|him|her|show|different)\b"
-    r"|\bcutaways?|\bcross-?fades?\b|\bfad(?:e|es|ing)[- ](?:to|into|from|out to) (?:black|white)\b|\bfade-(?:in|out)\b"
-    r"|\b(?:scene|shot|frame|visual|screen|another|an?|the|this|swift|sudden|final|video|with|each) (?:(?:quick|smooth|"
-    r"seamless|swift|visual|brief|sudden|scene) )?(?:transition|switch|shift|change)s?(?= (?:back )?(?:to|into|between|"
-    r"from (?:the|an?))\b"
-    r"| occurs| happens| effect)|\b(?:an?|the|this|another|final) (?:[a-z]{4,12} )?transition\b(?! (?:in|of) (?:mood|"
-    r"tone|emotion|her|his))"
-    r"|\bscene (?:transition|change)s?\b|\bscreen transitions?\b|\btransition effects?\b|\bchange of scene\b|"
+    r"video) cuts?\b(?! (?:of|on|through))|\bcuts? (?:to|back to|away (?:to|from)|between) (?:an?|the|black|another|"
+    r"white|him|her|show|different)\b|\bcutaways?|\bcross-?fades?\b|\bfad(?:e|es|ing)[- ](?:to|into|from|"
+    r"out to) (?:black|white)\b|\bfade-(?:in|out)\b|\b(?:scene|shot|frame|visual|screen|another|an?|the|this|swift|"
+    r"sudden|final|video|with|each) (?:(?:quick|smooth|seamless|swift|visual|brief|sudden|scene) )?(?:transition|"
+    r"switch|shift|change)s?(?= (?:back )?(?:to|into|between|from (?:the|an?))\b| occurs| happens| effect)|\b(?:an?|"
+    r"the|this|another|final) (?:[a-z]{4,12} )?transition\b(?! (?:in|of) (?:mood|tone|emotion|her|his))|"
+    r"\bscene (?:transition|change)s?\b|\bscreen transitions?\b|\btransition effects?\b|\bchange of scene\b|"
     r"\bwipe transition\b"
 )
 _NEXT = re.compile(
     r"\b(?:(?:in|during|with|into|through) )?(?:the |an? )?(?:very )?(?:next|following|subsequent|ensuing|succeeding|"
-    r"new|another|different) (?:(?!video|paper|hair|movie|paint|screw|gun)\w+ )?(?P<unit>scenes?|shots?|frames?|clips?|"
-    r"footage|segments?|sequences?)\b"
+    r"new|another|different) (?:(?!video|paper|hair|movie|paint|screw|gun)\w+ )?(?P<unit>scenes?|shots?|frames?|"
+    r"clips?|footage|segments?|sequences?)\b"
 )
 _MERE_PART = re.compile(r"\b(?:new|another|different) (?:\w+ )?(?:frames?|sequences?|segments?|clips?)$")
 _SINGLE_TAKE = re.compile(
@@ -120,8 +122,8 @@ _SINGLE_TAKE = re.compile(
 )
 _COUNTED = re.compile(r"(?:single|one)(?: (?:static|fixed|steady|stationary))? (?:camera )?(?:shot|take)")
 _AS_WHOLE = re.compile(
-    r"\b(?:in|as|of|is) (?:a|the) $|\b(?:as|of|is|entirely|all) $|\b(?:filmed|recorded|captured|shot|unfolds|presented|"
-    r"consists)\b[\w ]{0,24}$"
+    r"\b(?:in|as|of|is) (?:a|the) $|\b(?:as|of|is|entirely|all) $|\b(?:filmed|recorded|captured|shot|unfolds|"
+    r"presented|consists)\b[\w ]{0,24}$"
 )
 _NEVER = re.compile(
     r"\b(?:no|without(?: (?:any|a single|an?))?|zero|not a single|never|free of|lacks(?: any)?) (?:(?:visible|"
@@ -130,38 +132,35 @@ _NEVER = re.compile(
     r"paper|price)|corners?|of meat|the|his|her|through|it))"
 )
 _FIGURE = re.compile(  # the same in more words
-    r"\b(?:the )?edit(?:ing)?(?: then)? (?:takes|brings|carries|moves|leads|jumps|switches|cuts|returns)"
-    r"(?: us| the viewer| viewers| the audience)? (?:on |back |over )?(?:in)?to\b"
-    r"|\bwith (?:a|one|another) (?:[a-z-]+ )?cut,? (?:we|the (?:video|film|scene|clip|picture|viewer|story))\b"
-    r"|\b(?:after|following|through|via) (?:a|the|another) (?:[a-z-]+ )?cut\b(?! (?:on|of|in|to his|to her))"
-    r"|\b(?:there is|there's|comes|follows|we see) (?:then )?an? (?:[a-z-]+ )?cut\b(?! (?:on|in|of))"
-    r"|\bit (?:then |now |next |soon |finally )?(?:cuts|transitions|switches|jumps|fades|dissolves) "
-    r"(?:back |away |over )?(?:in)?to\b"
-    r"|\b(?:scene|view|landscape|setting|background|picture|image) (?:\w+ly )?(?:transitions|evolves|morphs|gives way) "
-    r"(?:in)?to\b"
-    r"|\bwe (?:then |now )?(?:cut|jump|switch) (?:away |back |over )?to\b"
-    r"|\bfocus (?:is|falls|comes) (?:\w+ly |once )?(?:again |back )(?:again )?on\b"
-    r"|\b(?:visuals?|camera|view|focus|scene|shot|frame) (?:then )?re-?cent(?:er|re)s? on\b"
-    r"|\bscreen (?:\w+ly |then ){0,2}(?:goes|turns|cuts|fades|flashes) (?:to |completely |entirely )?(?:black|"
-    r"dark)\b(?! and white)"
-    r"|\b(?:switch|shift|jump|change) (?:in|of) (?:scene|scenery|location|setting|perspective|angle)s?\b"
-    r"|^\W*an? (?:[a-z]+ )?(?:return|switch|shift|jump|cut) (?:back )?to (?:an?|the|another)\b"
-    r"|^\W*(?:this|that|it) is (?:then |soon |quickly |immediately )?followed by an? (?:[\w-]+ ){0,3}?(?:scene|shot|"
-    r"close-up|view|"
-    r"clip|screen|segment|sequence|footage)\b"
-    r"|\b(?:an?|another|more) (?:[\w-]+ ){0,3}?(?:scenes?|shots?|clips?|footage|sequences?|segments?|montage)"
-    r" (?:then )?follows?\b(?! (?:the|an?|him|her|them|his)\b)"
-    r"|\b(?:scene|video|shot|footage|clip)\b[^.;]{0,90} follows (?:up )?with an? (?:[\w-]+ )?(?:close-up|shot|view|"
-    r"scene|clip)\b"
+    r"\b(?:the )?edit(?:ing)?(?: then)? (?:takes|brings|carries|moves|leads|jumps|switches|cuts|returns)(?: us|"
+    r" the viewer| viewers| the audience)? (?:on |back |over )?(?:in)?to\b|\bwith (?:a|one|"
+    r"another) (?:[a-z-]+ )?cut,? (?:we|the (?:video|film|scene|clip|picture|viewer|story))\b|\b(?:after|following|"
+    r"through|via) (?:a|the|another) (?:[a-z-]+ )?cut\b(?! (?:on|of|in|to his|to her))|\b(?:there is|there's|comes|"
+    r"follows|we see) (?:then )?an? (?:[a-z-]+ )?cut\b(?! (?:on|in|of))|\bit (?:then |now |next |soon |"
+    r"finally )?(?:cuts|transitions|switches|jumps|fades|dissolves) (?:back |away |over )?(?:in)?to\b|\b(?:scene|view|"
+    r"landscape|setting|background|picture|image) (?:\w+ly )?(?:transitions|evolves|morphs|gives way) (?:in)?to\b|"
+    r"\bwe (?:then |now |next )?(?:cut|jump|switch|move|return|shift|go|transition|are (?:taken|brought)) (?:away |"
+    r"back |over |on )?to\b(?! (?:see|be|show)\b)|\b(?:brings?|takes?|leads?|transports?) (?:us|the (?:viewer|"
+    r"audience)s?) (?:back |over |on )?(?:in)?to\b|\b(?:scene|shot|image|picture|view|frame|clip|"
+    r"footage) (?:\w+ly )?(?:blends|melts|merges|flows) (?:\w+ly )?(?:in)?to\b|\bfocus (?:is|falls|comes) (?:\w+ly |"
+    r"once )?(?:again |back )(?:again )?on\b|\b(?:visuals?|camera|view|focus|scene|shot|"
+    r"frame) (?:then )?re-?cent(?:er|re)s? on\b|\bscreen (?:\w+ly |then ){0,2}(?:goes|turns|cuts|fades|"
+    r"flashes) (?:to |completely |entirely )?(?:black|dark)\b(?! and white)|\b(?:switch|shift|jump|change) (?:in|"
+    r"of) (?:scene|scenery|location|setting|perspective|angle)s?\b|^\W*an? (?:[a-z]+ )?(?:return|switch|shift|jump|"
+    r"cut) (?:back )?to (?:an?|the|another)\b|^\W*(?:this|that|it) is (?:then |soon |quickly |"
+    r"immediately )?followed by an? (?:[\w-]+ ){0,3}?(?:scene|shot|close-up|view|clip|screen|segment|sequence|"
+    r"footage)\b|\b(?:an?|another|more) (?:[\w-]+ ){0,3}?(?:scenes?|shots?|clips?|footage|sequences?|segments?|"
+    r"montage) (?:then )?follows?\b(?! (?:the|an?|him|her|them|his)\b)|\b(?:scene|video|shot|footage|"
+    r"clip)\b[^.;]{0,90} follows (?:up )?with an? (?:[\w-]+ )?(?:close-up|shot|view|scene|clip)\b"
 )
 _NEXT_SHOT = re.compile(
     r"^\W*(?:transitioning|(?:next|then),? (?:is an?|comes an?|we are shown|appears an?)|(?:subsequently|next|then|"
     r"finally|later),? an?(?:other| new)? scene)\b"
 )
 _ONE_TAKE = re.compile(
-    r"\b(?:stays?|remains?|keeps?|holds?|lingers?) (?:within|in|on|inside|to) (?:the same|one|a single) "
-    r"(?:shot|take|frame)\b|\bno (?:cut|edit)s? (?:interrupts?|breaks?|divides?|disturbs?)\b"
-    r"|\bplays? out in (?:one|a single) (?:go|take|shot)\b"
+    r"\b(?:stays?|remains?|keeps?|holds?|lingers?) (?:within|in|on|inside|to) (?:the same|one|a single) (?:shot|take|"
+    r"frame)\b|\bno (?:cut|edit)s? (?:interrupts?|breaks?|divides?|disturbs?)\b|\bplays? out in (?:one|"
+    r"a single) (?:go|take|shot)\b"
 )
 
 
@@ -229,6 +228,10 @@ def _cuts(plain: str) -> Iterator[Hit]:
             yield _cut(plain, *match.span("cut"))
     for match in _BACK_TO_SHOT.finditer(plain):
         yield _cut(plain, *match.span("cut"))
+    for match in _GOING_BACK.finditer(plain):
+        head = before(plain, match.start(), 200)
+        if _FILM_WORD.search(head) and not _GOES_HERSELF.search(head[-60:]):
+            yield _cut(plain, *match.span(match.lastgroup or "cut"))
     for match in _NOUN.finditer(plain):
         if "cut" not in match.group() or not _CUTTER.search(before(plain, match.start(), 60)):
             yield _cut(plain, *match.span())

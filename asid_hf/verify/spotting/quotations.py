@@ -17,8 +17,15 @@ _INTRODUCED = re.compile(
 _COLON = re.compile(r"(?<=[a-z]):[ \t]+(?=[A-Z])")
 _SENTENCE_START = re.compile(r"(?<=[.!?])[ \t]+(?=\S)")
 _ADDRESS = re.compile(r"\b(?:i|you|your|we|us|our|my|me|let's|don't|it's|i'm)\b", re.IGNORECASE)
+_NARRATED = re.compile(  # the caption speaks again
+    r"^(?:The|An?|He|She|They|It|As|Next|Then|In|His|Her|Their|Another|This|These|Two|Both|At|On|With|While|When|"
+    r"Finally|Meanwhile|After|Behind|Throughout|During|Following|Further|Lastly|Later|Subsequently|Audio|"
+    r"[A-Z][a-z]+ing)\b(?!')|\b(?:videos?|cameras?|scenes?|clips?|texts?|screen|background|audio|shots?|(?:wo)?m[ae]n|"
+    r"speaker|narrat\w+|viewers?|frames?|voice|captions?|subtitles?)\b|[\"“”«»:]"
+)
+_SENTENCE = re.compile(r"\s+([^.!?]+[.!?]+)(?=\s|$)")
 _ELISION = re.compile(r"(?:em|til|cause|bout|tis|twas|n|round|\d0s)\b", re.IGNORECASE)
-_STOP = re.compile(r"[.!?]+(?=\s|$)")
+_STOP = re.compile(r"[.!?]+(?=\s|$|[A-Z][a-z]+\s)")
 _STRAY_BEHIND = ("", ".", "!", "?", "`")
 _TRIM = " \t`*"
 
@@ -128,12 +135,13 @@ def _pair_doubles(text: str, start: int, end: int, marks: list[_Mark], singles: 
                 continue
             free = _append_unclosed(found, text, opened, mark.start, singles)
             opened = mark
-        elif mark.opens and not (text[mark.start - 1] in ".!?" and _pending(singles, free, mark.start)):
+        elif mark.opens and not _closes_single(text, mark, singles, free):
             opened = mark
         elif mark.closes:
             _append_unopened(found, text, free, mark, singles)
             free = mark.end
-    if opened is not None and text[start : opened.start].rstrip()[-1:] not in _STRAY_BEHIND:
+    stray = opened is not None and text[start : opened.start].rstrip()[-1:] in _STRAY_BEHIND
+    if opened is not None and not (stray and not _is_said(text, opened.end, end)):
         _append_unclosed(found, text, opened, end, singles)
     return found
 
@@ -144,6 +152,13 @@ def _pending(singles: list[_Mark], start: int, end: int) -> _Mark | None:
     for mark in _between(singles, start, end):
         pending = mark if mark.opens else None if mark.closes else pending
     return pending
+
+
+def _closes_single(text: str, mark: _Mark, singles: list[_Mark], free: int) -> bool:
+    """Whether a double mark that could open a quotation closes one that a single mark opened."""
+    if mark.introduced or not (mark.closes or text[mark.start - 1] in ".!?"):
+        return False
+    return _pending(singles, free, mark.start) is not None
 
 
 def _opens_again(mark: _Mark, following: _Mark | None) -> bool:
@@ -198,9 +213,29 @@ def _append_unclosed(found: list[Quotation], text: str, opened: _Mark, limit: in
             _append(found, text, opened, mark.start, mark.end)
             return mark.end
     stop = _STOP.search(text, opened.end, limit)
-    end = stop.end() if stop else limit
+    end = _said_on(text, stop.end(), limit) if stop else limit
     _append(found, text, opened, end, end)
     return end
+
+
+def _said_on(text: str, end: int, limit: int) -> int:
+    """Where an unclosed quotation ends that goes on in short or addressing sentences behind its first one."""
+    last = end
+    for _ in range(6):
+        sentence = _SENTENCE.match(text, end, limit)
+        if sentence is None or _NARRATED.search(sentence[1]):
+            break
+        end = sentence.end()
+        if _ADDRESS.search(sentence[1]) or len(sentence[1].split()) < 6:
+            last = end
+    return last
+
+
+def _is_said(text: str, start: int, limit: int) -> bool:
+    """Whether words behind a lone mark at the start of a sentence address somebody."""
+    stop = _STOP.search(text, start, limit)
+    words = text[start : stop.end() if stop else limit]
+    return words[:1].isupper() and _ADDRESS.search(words) is not None and not _NARRATED.search(words)
 
 
 def _append_unopened(found: list[Quotation], text: str, free: int, mark: _Mark, singles: list[_Mark]) -> None:
@@ -209,11 +244,26 @@ def _append_unopened(found: list[Quotation], text: str, free: int, mark: _Mark, 
     if opener is None:
         begin = max((match.end() for match in _COLON.finditer(text, free, mark.start)), default=None)
         if begin is None:
-            begin = max((match.end() for match in _SENTENCE_START.finditer(text, free, mark.start)), default=free)
-            if not _ADDRESS.search(text, begin, mark.start):
-                return
+            begin = _addressing_from(text, free, mark.start)
+        if begin is None:
+            return
         opener = _Mark(begin, begin, True, True, False, False)
     _append(found, text, opener, mark.start, mark.end)
+
+
+def _addressing_from(text: str, free: int, end: int) -> int | None:
+    """The first of the sentences right before `end` that nobody but a speaker would say, or None."""
+    borders = [free, *(match.end() for match in _SENTENCE_START.finditer(text, free, end)), end]
+    begin = None
+    for i in range(len(borders) - 2, -1, -1):
+        sentence = text[borders[i] : borders[i + 1]]
+        if begin is not None and _NARRATED.search(sentence.strip()):
+            break
+        if _ADDRESS.search(sentence):
+            begin = borders[i]
+        elif begin is None and (_NARRATED.search(sentence) or len(sentence.split()) > 5):
+            break
+    return begin
 
 
 def _between(marks: list[_Mark], start: int, end: int) -> Iterator[_Mark]:

@@ -7,12 +7,15 @@ import re
 from asid_hf.verify.spotting.plain import BLANK, Hit, before, is_negated
 from asid_hf.verify.spotting.quotations import Quotation
 from asid_hf.verify.spotting.speech import REPORTING, is_speaker, speaker_before
+from asid_hf.verify.spotting.wording import addresses, begins_as_cry, is_lettering, is_title, is_utterance
 
 _WRITING = (  # what carries words, and so may "say" or "state" them
     r"(?:(?:sub)?texts?|captions?|subtitles?|overlays?|titles?|signs?|labels?|banners?|headings?|headers?|headlines?|"
-    r"posters?|messages?|notifications?|graphics?|(?<!off-)screens?|slides?|charts?|cards?|placards?|billboards?|plaques?|"
-    r"logos?|stickers?|bubbles?|lettering|letters|tags?|displays?|pop-?ups?|prompt|note|comments? section|article|"
-    r"button|shirt|hashtags?|watermarks?|inscriptions?|badges?|words?|ticker|chyron|taglines?|slogans?|mottos?)"
+    r"posters?|messages?|notifications?|graphics?|(?<!off-)screens?|slides?|charts?|cards?|placards?|billboards?|"
+    r"plaques?|logos?|stickers?|bubbles?|lettering|letters|tags?|displays?|pop-?ups?|prompt|note|comments? section|"
+    r"article|button|shirt|hashtags?|watermarks?|inscriptions?|badges?|words?|ticker|chyron|taglines?|slogans?|"
+    r"mottos?|textual \w+|menu|webpage|website|document|list|interface|receipt|calendar|email|tweet|whiteboard|"
+    r"chalkboard|newspaper|magazine|envelope|spreadsheet|annotations?|infographic)"
 )
 _TEXT = (
     rf"(?:{_WRITING}|subtitled|titled|entitled|labell?ed|labell?ing|signage|written|displayed|displaying|overlaid|"
@@ -20,12 +23,12 @@ _TEXT = (
     r"buttons|tagged|inscribed|printed|marked|engraved|stamped|usernames?|handles?|icons?|options?|folders?|numbers?|"
     r"credits?|menu|tabs?|spelling|spells|bearing|emblazoned|branding|timestamp|typed|types|typing|scoreboard|"
     r"license plates?|emoji|font|writes|writing|boxe?s?|branded|translated|indicating|indicated by|displays|marks|"
-    r"denotes|pops up|posts?|posting|posted|letter)"
+    r"denotes|pops up|posts?|posting|posted|letter|texting)"
 )
 _VOICE = (
     r"(?:audio|voice-?\s?overs?|voices?|narrations?|narrators?|dialogues?|conversations?|commentary|commentators?|"
-    r"speech(?! bubbles?| balloons?)|speakers?|lyrics|discussions?|exchanges?|announcers?|monologue|interviewer|spoken|"
-    r"heard|verbally|aloud|storyteller|audibly|vocal|soundtrack|sound|(?:his|her|their|final|exact|closing|"
+    r"speech(?! bubbles?| balloons?)|speakers?|lyrics|discussions?|exchanges?|announcers?|monologue|interviewer|"
+    r"spoken|heard|verbally|aloud|storyteller|audibly|vocal|soundtrack|sound|(?:his|her|their|final|exact|closing|"
     r"concluding) (?:\w+ )?words|lyrics)"
 )
 _UTTERED = (
@@ -45,8 +48,8 @@ _ONLY_SAID = re.compile(
 )
 _WEAK_VERB = re.compile(r"follows|begins?|proceeds?|persists|resum\w+|continu\w+|highlight\w+|reflect\w*|emphasi\w+")
 _ADVERBIAL = re.compile(  # a part of a sentence that does not hold its subject
-    r"\s*(?:\w+ing|\w+ed|who|in|on|at|then|still|with (?!.*\b(?:texts?|captions?|subtitles?|overlays?|titles?|"
-    r"words)\b))\b"
+    r"\s*(?:\w+ing|(?!red\b)\w+ed|who|in|on|at|then|still|with (?!.*\b(?:texts?|captions?|subtitles?|overlays?|"
+    r"titles?|words)\b))\b"
 )
 _SPOKEN = re.compile(r"\b(?:spoken|heard|voiced)\b")
 _BUBBLE = re.compile(r"\b(?:bubbles?|messages?|captions?|subtitles?|texts?)\b")
@@ -59,8 +62,8 @@ _SAID_WITH_TEXT = re.compile(
     r"|\bin the audio,? (?P<text_too>with (?:the )?texts?)[,:]?\s*$"
 )
 _BOTH = re.compile(
-    r"\btexts? and (?:the )?audio\b|\baudio and (?:the )?(?:on-?screen )?texts?\b|\btexts? reads? in the audio\b"
-    r"|\baudio (?:reads|accompanies|matches|speaks) the texts?\b"
+    r"\btexts? and (?:the )?audio\b|\baudio and (?:the )?(?:on-?screen )?texts?\b|\btexts? reads? in the audio\b|"
+    r"\baudio (?:reads|accompanies|matches|speaks) the texts?\b"
 )
 _CLAUSE = re.compile(
     r"[;.!?]|\b(?:while|as|before|after|when|until)\b|\b(?:and|then) (?=the\b|an?\b|he\b|she\b|they\b)"
@@ -70,6 +73,7 @@ _NAME_BEFORE = re.compile(
     r"referred to as|song|introduced as|terms?|brand|whose name is|nickname|series|film|movie|game|episode|book|"
     r"navigating|platforms like)[,:]?\s*$"
 )
+_TAKES_OBJECT = re.compile(r"\b(?:introduc|mention|recommend|discuss|present|review)(?:e?s|ed|ing)\s*$")
 _NAMING_BEFORE = re.compile(  # the quotation modifies a noun or is one: "the 'X' cup", "a bottle of 'X'"
     r"(?:\b(?:the|an?|this|his|her|their)(?: [\w-]+){0,2}|\b(?P<loose>of|for)|\b(?:from|about|outside|near|into|"
     r"by))\s*$"
@@ -81,36 +85,38 @@ _WORDS_SAID = re.compile(
     rf"\b(?:{REPORTING}|mouths?|mouthing|hears?) (?:\w+ )?(?:the |these |those )?(?:words?|phrases?|lines?)[,:]?\s*$"
 )
 _PLACED_BEHIND = re.compile(
-    r"^[,.]?\s*(?:(?:is|are|was|being|now|also|then|that|which|both|still|prominently|clearly|briefly|again)\s+){0,3}"
-    r"(?:appear(?:s|ing)?|displayed|shown|visible|written|overlaid|superimposed|printed|seen|highlighted|flash(?:es)?|"
-    r"pops? up|remains?|flicker|scrolls?|inscribed|featured|selected|clicked|labell?ed|marked|emblazoned|persists?)\b"
-    r"|^[,.]?\s*(?:in|with) (?:[a-z-]+,? (?:and )?){0,3}(?:text|letters|font|lettering|print|white|red|yellow|black|"
-    r"blue|green|pink|orange|purple|gold|capitals)\b(?! (?:shirt|jacket|dress|hair))"
-    r"|^[,.]?\s*(?:[a-z-]+ )?(?:on|at|across|in|below|above|under) (?:the |its |his |her |a )?(?:[a-z-]+ ){0,2}"
-    r"(?:screen|top|bottom|corner|frame|it|sign|label|wall|image|front|side)\b"
+    r"^[,.]?\s*(?:(?:is|are|was|being|now|also|then|that|which|both|still|prominently|clearly|briefly|"
+    r"again)\s+){0,3}(?:appear(?:s|ing)?|displayed|shown|visible|written|overlaid|superimposed|printed|seen|"
+    r"highlighted|flash(?:es)?|pops? up|remains?|flicker|scrolls?|inscribed|featured|selected|clicked|labell?ed|"
+    r"marked|emblazoned|persists?|typed|entered|pressed|tapped|chosen|listed|checked|ticked|searched|circled|"
+    r"underlined|printed|stamped|engraved)\b|^[,.]?\s*(?:alongside|with|and|"
+    r"followed by) (?:an? )?(?:[a-z]+[- ]){0,3}emojis?\b|^[,.]?\s*(?:reads?|says?|states?|declares?) (?:the|an?|"
+    r"another) (?:[a-z-]+ ){0,2}(?:text|sign|caption|title|label)\b|^[,.]?\s*(?:in|"
+    r"with) (?:[a-z-]+,? (?:and )?){0,3}(?:text|letters|font|lettering|print|white|red|yellow|black|blue|green|pink|"
+    r"orange|purple|gold|capitals)\b(?! (?:shirt|jacket|dress|hair))|^[,.]?\s*(?:[a-z-]+ )?(?:on|at|across|in|below|"
+    r"above|under) (?:the |its |his |her |a )?(?:[a-z-]+ ){0,2}(?:screen|top|bottom|corner|frame|it|sign|label|wall|"
+    r"image|front|side)\b"
 )
 _NOUN_BEHIND = re.compile(
     r"^[,.]?\s*(?:[a-z-]+ )?(?:texts?|logos?|signs?|labels?|buttons?|icons?|options?|captions?|subtitles?|titles?|"
     r"messages?|banners?|posters?|tabs?|watermarks?|overlays?|folders?|stickers?|inscription|graphic|lettering|menu|"
     r"heading|header|username|handle|badge|letters|notification|signage|billboard|placard|bubble|written|on-?screen|"
-    r"branding|hashtag|emblem|symbol|timer|decal)\b"
+    r"branding|hashtag|emblem|symbol|timer|decal|prompt|pop-?ups?|warnings?|lettered|windows?|dialog|markings?|"
+    r"hyperlinks?|links?|checkbox|watermark|print|inscriptions?|emojis?|captioned)\b"
 )
 _SUBJECT_BEHIND = (
     r"(?:(?:the|an?|his|her|another|one|my|both) (?:[\w'-]{1,30},? ){1,7}?|(?:he|she|they|i) (?:[a-z]+ly |then |"
     r"also )?)"
 )
 _SAID_BEHIND = re.compile(
-    rf"^[,.]?\s*(?:[a-z]+ly,? )?{_SUBJECT_BEHIND}(?:{REPORTING})\b(?<!ing)"
-    rf"|^[,.]?\s*(?:says?|said|asks?|adds|explains|replies|exclaims|shouts|remarks|whispers|answers|states|"
-    rf"responds) (?:[a-z]+ )"
-    r"|^[,.]?\s*(?:is|are|can be|was|echoes) (?:\w+ )?(?:heard|spoken|said|uttered|sung|audible)\b"
-    r"|^[,.]?\s*(?:in|with|by) (?:an? |the |his |her )?(?:[\w'-]{1,30},? ){0,4}(?:tone|voice|narrator|narration|"
-    r"audio)\b"
+    rf"^[,.]?\s*(?:[a-z]+ly,? )?{_SUBJECT_BEHIND}(?:{REPORTING})\b(?<!ing)|^[,.]?\s*(?:says?|said|asks?|adds|explains|"
+    rf"replies|exclaims|shouts|remarks|whispers|answers|states|responds) (?:[a-z]+ )"
+    r"|^[,.]?\s*(?:is|are|can be|was|echoes) (?:\w+ )?(?:heard|spoken|said|uttered|sung|audible)\b|^[,.]?\s*(?:in|"
+    r"with|by) (?:an? |the |his |her )?(?:[\w'-]{1,30},? ){0,4}(?:tone|voice|narrator|narration|audio)\b"
 )
 _SPEAKER_BEHIND = re.compile(
     rf"^[,.]?\s*(?:(?:{REPORTING}) (?P<after>(?:the|an?|his|her|another) (?!in\b)[\w'-]{{1,30}}(?: (?:man|woman|boy|"
-    rf"girl))?)"
-    rf"|(?P<before>(?:the|an?|his|her|another) (?:[\w'-]{{1,30}} ){{1,4}}?|(?:he|she|they|i) )(?:\w+ly |then |"
+    rf"girl))?)|(?P<before>(?:the|an?|his|her|another) (?:[\w'-]{{1,30}} ){{1,4}}?|(?:he|she|they|i) )(?:\w+ly |then |"
     rf"also )?(?:{REPORTING})\b"
     r"|[^,]{0,30}?\bby (?P<by>(?:the|an?|his|her|another) [\w'-]{1,30}))"
 )
@@ -137,7 +143,17 @@ _UNIT_BEHIND = re.compile(
     r"^\s*(?:website|webpage|site|page|section|submenu|menu|dropdown|keys?|panel|plate|license plate|display|channel|"
     r"field|amount|advertisement|tab|column|row|setting|directory|file)\b"
 )
-_WRITTEN_LOOK = re.compile(r"^(?=[^a-z]*[A-Z0-9])[^a-z]{2,}$")
+_FILE_BEFORE = re.compile(
+    r"\b(?:files?|folders?|documents?|buttons?|tabs?|pages?|web ?pages?|channels?|accounts?|contacts?|playlists?|"
+    r"options?|albums?|sections?|menus?|apps?|websites?|levels?|categor(?:y|ies)) (?:is |are )?(?:named|called|"
+    r"known as|to)\s*$|\b(?:re)?named (?:to|as)\s*$"
+)
+_AUDIO_COLON = re.compile(
+    rf"^\W*(?:then,? |and |in )?(?:the |an? |this )?(?:[\w-]+ ){{0,2}}(?:audio|voice-?\s?over|voice|narrators?|"
+    rf"narration|speaker|commentator|announcer)\b(?!.*\b{_WRITING}\b.{{0,12}}$)[^.;{BLANK}]*:\s*$"
+)
+_WITH_A = re.compile(rf"(?!.*\b{_WRITING}\b)\bwith (?:an?|another) (?:[\w-]+ )?$")
+_NOUN_WITH_TEXT = re.compile(r"\b(?:the|an?|his|her|its) (?:[\w-]+ ){1,2}$")
 _IN_COLOUR = re.compile(  # what is said is shown as well: 'he says, "Hi" in yellow text'
     r"[,.]?\s*in (?:[a-z-]+,? (?:and )?){0,3}?(?:(?:white|red|yellow|black|blue|green|pink|orange|purple)(?: text|"
     r" letters| font)?(?=[,.]|$| (?:at|on|as|while)\b)|text\b|letters\b|subtitles\b)"
@@ -145,24 +161,14 @@ _IN_COLOUR = re.compile(  # what is said is shown as well: 'he says, "Hi" in yel
 _SONG_BEFORE = re.compile(
     r"\b(?:s[aiu]ng|sings|singing|perform\w*|play(?:s|ing|ed)?|cover\w*|hum(?:s|ming)|tune|track)\b[\w ,:]{0,14}$"
 )
-_FOREIGN = re.compile(r"[\u0400-\u1fff\u2e80-\ud7ff\uf900-\ufaff]")
-_ADDRESSING = re.compile(
-    r"\b(?:i|i'm|you|you're|your|we|my|me|let's|don't|it's|that's|gonna|what|why|how|yeah|no|oh|okay|hey|please|"
-    r"thanks?)\b",
-    re.IGNORECASE,
-)
-
-
 _ON_A_THING = re.compile(  # what a name in quotation marks is printed on: a black 'Aero 1987' sweatshirt
-    r"\s*(?:(?:branded|logo'd|black|white|red|blue|green|grey|gray|yellow|pink) )?(?:sweat ?shirts?|t-?shirts?|shirts?|"
-    r"hoodies?|caps?|hats?|jackets?|jerseys?|aprons?|mugs?|bottles?|cans?|containers?|boxes|box|bags?|packets?|"
-    r"packages?|packaging|jars?|labels?|boarding pass|tickets?|cards?|posters?|banners?|billboards?|signs?|storefront|"
-    r"screens?|menu|page|tab|button|icon|mark|symbol|logo|stickers?|stamp|watermark|license plate|number plate|"
-    r"branded wall|wall)\b"
+    r"\s*(?:(?:branded|logo'd|black|white|red|blue|green|grey|gray|yellow|pink) )?(?:sweat ?shirts?|t-?shirts?|"
+    r"shirts?|hoodies?|caps?|hats?|jackets?|jerseys?|aprons?|mugs?|bottles?|cans?|containers?|boxes|box|bags?|"
+    r"packets?|packages?|packaging|jars?|labels?|boarding pass|tickets?|cards?|posters?|banners?|billboards?|signs?|"
+    r"storefront|screens?|menu|page|tab|button|icon|mark|symbol|logo|stickers?|stamp|watermark|license plate|"
+    r"number plate|branded wall|wall)\b"
 )
 _FOLLOWED_BY = re.compile(r"[\s,;]*(?:and |then |and then )?(?:followed by|succeeded by|along with|plus|next to)\s*")
-
-
 _UPDATES = re.compile(r"\b(?:changes|changing|updates|updating|switches|switching) to\W*$")
 _TRANSLATES = re.compile(rf"{BLANK} ?\($")
 
@@ -197,7 +203,7 @@ def classify_quotations(text: str, plain: str, quotations: list[Quotation], star
         if text[run[-1].end - 1] in ".!?" and _NEW_SENTENCE.match(text, run[-1].outer_end):
             right = ""
         kind = _kind(left, right, " ".join(text[one.start : one.end] for one in run), run[0].style, kind)
-        if not kind and _ON_A_THING.match(right):
+        if not kind and (_ON_A_THING.match(right) or len(run) > 2):
             kind = "screen_text"
         elif not kind and hits and _FOLLOWED_BY.fullmatch(left):
             kind = hits[-1].kind
@@ -244,18 +250,23 @@ def _kind(left: str, right: str, words: str, style: str, previous: str) -> str:
         return "screen_text speech"
     if _SAID_WITH_TEXT.search(left):
         return "speech"
-    if _SONG_BEFORE.search(left) and _is_title(words):
+    if _SONG_BEFORE.search(left) and is_title(words):
         return ""
     cue, gap, cue_to_end = _cue_before(left)
-    if _ENTERED_BEFORE.search(left) or _UNIT_BEHIND.match(right):
+    if _AUDIO_COLON.match(left) or (_WITH_A.search(left[-60:]) and begins_as_cry(words)):
+        return "speech"
+    if _ENTERED_BEFORE.search(left) or _UNIT_BEHIND.match(right) or _FILE_BEFORE.search(left):
         return "screen_text"
     if _UPDATES.search(left) and not re.search(rf"\b{_VOICE}\b", left):
         return "screen_text"
     if _NAME_BEFORE.search(left) and not _NOUN_BEHIND.search(right):
         return ""
+    named = _TAKES_OBJECT.search(left) and is_title(words, 12) and words[0].isupper()
+    if named and cue != "screen_text" and not _PLACED_BEHIND.search(right):
+        return ""
     if _HEARD_BEHIND.search(right) or _WORDS_SAID.search(left):
         return "speech"
-    if left.endswith(("that ", " as ")) and cue == "speech" and not _utterance(words):
+    if left.endswith(("that ", " as ")) and cue == "speech" and not is_utterance(words):
         return ""
     if (
         left.endswith("with ")
@@ -269,15 +280,13 @@ def _kind(left: str, right: str, words: str, style: str, previous: str) -> str:
         return cue
     if _NOUN_BEHIND.search(right):
         return "screen_text"
-    if _SAID_BEHIND.search(right) and (_utterance(words) or style == "double"):
+    if _SAID_BEHIND.search(right) and (is_utterance(words) or style == "double"):
         return "speech"
     if _PLACED_BEHIND.search(right):
         return "screen_text"
-    if _FOREIGN.search(words) or (
-        _WRITTEN_LOOK.search(words) and (style == "single" or words.upper() != words.lower())
-    ):
-        return "screen_text" if not naming or style == "single" else ""
-    if naming and not _utterance(words):
+    if is_lettering(words, style):
+        return "screen_text" if not naming or style == "single" or _NOUN_WITH_TEXT.search(left) else ""
+    if naming and not is_utterance(words):
         return "screen_text" if style == "single" and previous == "screen_text" else ""
     if cue and gap <= 14:
         return cue
@@ -288,9 +297,9 @@ def _kind(left: str, right: str, words: str, style: str, previous: str) -> str:
         return previous
     if previous == "screen_text" and _ANOTHER.match(left):
         return previous
-    if left.rstrip().endswith(":") and (_utterance(words) if style == "double" else _ADDRESSING.search(words)):
+    if left.rstrip().endswith(":") and (is_utterance(words) if style == "double" else addresses(words)):
         return "speech"
-    return "speech" if style == "double" and _utterance(words) else ""
+    return "speech" if style == "double" and is_utterance(words) else ""
 
 
 def _cue_before(left: str) -> tuple[str, int, int]:
@@ -324,16 +333,6 @@ def _kind_of_verb(left: str, verb: re.Match) -> str:
     return (
         "screen_text" if re.fullmatch(_SHOWING_VERB, verb["verb"]) and not verb["verb"].startswith("stat") else "speech"
     )
-
-
-def _utterance(words: str) -> bool:
-    return len(words.split()) >= 5 or words.endswith(("!", "?", ".", "…")) or bool(_ADDRESSING.search(words))
-
-
-def _is_title(words: str) -> bool:
-    """Whether quoted words look like the name of a song: few, each but the small ones with a capital, no stop."""
-    parts = words.split()
-    return len(parts) <= 5 and words[-1].isalnum() and all(part[0].isupper() or len(part) < 4 for part in parts)
 
 
 def _speaker(plain: str, start: int, left: str, right: str) -> str | None:

@@ -65,6 +65,12 @@ def test_apostrophes_and_lone_marks_are_no_quotations(text: str) -> None:
         ("He says, \"made by these guys.' The man leaves.", ["made by these guys."]),
         ('She says, "No." He says," Yes." They go.', ["No.", "Yes."]),
         ('He says, "One. She says, "Two."', ["One.", "Two."]),
+        ('He says, "Look here. You see? Nice. The dog sleeps.', ["Look here. You see? Nice."]),
+        ('He says, "It broke. A dog sleeps.', ["It broke."]),
+        ('He nods. "I baked it. It is warm.', ["I baked it."]),
+        ('The dog sleeps. I like your coat. Bye." He leaves.', ["I like your coat. Bye."]),
+        ("He goes on - '`WELL, THAT IS ALL''He nods. She says,'' FINE.''", ["WELL, THAT IS ALL", "FINE."]),
+        ('He says,"It`s late.The dog sleeps.', ["It`s late."]),
     ],
 )
 def test_forgotten_and_misplaced_marks_are_set_right(text: str, expected: list[str]) -> None:
