@@ -115,7 +115,7 @@ def _judge(claim: Claim, case: Case) -> Verdict | None:
         words = ", ".join(heard.wrong)
         said = phrasing.say_utterance(_as_utterance(heard), case.duration)
         time = (heard.start, heard.end)
-        return _verdict(claim, case, said, f"not said: {words}", _requoted(heard.text, claim.span), time)
+        return _verdict(claim, case, said, f"not said: {words}", _requoted(heard.corrected, claim.span), time)
     return None
 
 

@@ -41,8 +41,10 @@ class Case:
 
     @cached_property
     def anchors(self) -> list[Anchor]:
-        """The draft's time anchors, in text order."""
-        return parse_anchors(self.draft)
+        """The draft's time anchors, in text order; times that somebody quotes are none."""
+        quotes = [(c.start, c.end) for c in self.claims if c.quote]
+        anchors = parse_anchors(self.draft)
+        return [a for a in anchors if not any(start <= a.start and a.end <= end for start, end in quotes)]
 
     def claims_of(self, *kinds: str) -> list[Claim]:
         """The claims of some kinds."""

@@ -25,6 +25,7 @@ _BESIDE = re.compile(  # words that hang a quotation on a noun: a sign "reading 
     re.IGNORECASE,
 )
 _INTRODUCES = re.compile(r"[,:]\s*[\"“'‘]?$")
+_LEFT_HANGING = re.compile(r",?\s+(?:until|till|up to|to|from|by|before|after|since|around|about|and|then)$", re.I)
 _LEAST_WORDS = 3  # a clause of fewer words is not worth keeping alone
 
 
@@ -82,8 +83,12 @@ def without_anchor(sentence: str, start: int, end: int) -> str:
         'He waves.'
         >>> without_anchor("He waves at 40s.", 9, 15)
         'He waves.'
+        >>> without_anchor("He spins, until at 40s.", 16, 22)
+        'He spins.'
     """
     head, tail = sentence[:start].rstrip(), sentence[end:].lstrip()
+    if not tail[:1].isalnum():
+        head = _LEFT_HANGING.sub("", head)
     if not head:
         return _capitalised(tail.lstrip(",;: "))
     return head.rstrip(",") + tail if tail[:1] in ".,;:!?" else f"{head} {tail}"

@@ -106,7 +106,11 @@ def _loops(text: str) -> list[Fault]:
         for first, last in _runs(ids[unit:] == ids[:-unit]):
             if last - first + unit < unit * (SHORT_TURNS if unit <= 2 else TURNS):
                 continue
-            start, end = words[first + unit - 1].end(), words[last + unit - 1].end()
+            turns = (last - first + unit) // unit
+            cut_off = last + unit == len(words)  # at the end of a text the last turn is often a part of one
+            end = words[last + unit - 1 if cut_off else first + turns * unit - 1].end()
+            start = words[first + unit - 1].end()
+            start += not text[end:].strip() and text[start : start + 1] in ".!?"  # the stop of what breaks off
             spoken = any(a <= words[first].start() and end <= b for a, b in quoted)
             if (unit <= 2 and spoken) or all(word.group().isdigit() for word in words[first : first + unit]):
                 continue

@@ -32,8 +32,10 @@ def anchor(seconds: float, duration: float) -> str:
     Example:
         >>> anchor(2.6, 10.0), anchor(9.9, 9.95)
         ('3s', '9s')
+        >>> anchor(2.5, 10.0), anchor(3.5, 10.0)
+        ('3s', '4s')
     """
-    return f"{max(0, min(round(seconds), math.floor(duration)))}s"
+    return f"{max(0, min(math.floor(seconds + 0.5), math.floor(duration)))}s"
 
 
 def span_of(start: float, end: float, duration: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from asid_hf.schema import Finding
+from asid_hf.schema import ATTRIBUTES, Finding
 from asid_hf.verify.align_speech import check_speech
 from asid_hf.verify.anchors import parse_anchors
 from asid_hf.verify.case import Case, case_of
@@ -31,8 +31,9 @@ class _Piece:
 class Refine(Stage):
     """Fill `caption` and renew `attributes` with the findings' suggestions applied.
 
-    A sentence without a finding stays byte for byte, and so does an attribute without one. A finding is `resolved` when
-    its suggestion was applied and a second judgement of the result does not repeat it.
+    A sentence without a finding stays byte for byte, and so does an attribute without one. Where nothing of a draft is
+    left, the measured captions take its place. A finding is `resolved` when its suggestion was applied and a second
+    judgement of the result does not repeat it.
 
     Args:
         enabled: False leaves the draft as it is (`caption` is the draft), to compare with.
@@ -56,6 +57,9 @@ class Refine(Stage):
             return {"caption": case.draft, "attributes": grouped((p.attribute, p.text) for p in case.placed)}
         pieces = _apply(_pieces(case), open_findings, case)
         caption = "".join(piece.before + piece.text for piece in pieces)
+        if not caption.strip():
+            pieces = _measured(row["candidates"] or [])
+            caption = "".join(piece.before + piece.text for piece in pieces)
         still = _verdict_keys(_refined_case(case, caption, pieces))
         applied = {finding["finding_id"] for finding in open_findings}
         findings = [
@@ -66,6 +70,13 @@ class Refine(Stage):
             "attributes": grouped((piece.attribute, piece.text) for piece in pieces),
             "findings": findings,
         }
+
+
+def _measured(candidates: list[dict]) -> list[_Piece]:
+    """What stands in for a caption of which nothing was true: the measured captions of the attributes."""
+    told = {c["annotator"].removeprefix("measured/"): c["caption"] for c in candidates if c["caption"]}
+    texts = [(attribute, told[attribute]) for attribute in ATTRIBUTES if attribute in told]
+    return [_Piece(" " if i else "", text, name, _time_of(text), start=0) for i, (name, text) in enumerate(texts)]
 
 
 def _pieces(case: Case) -> list[_Piece]:

@@ -20,10 +20,15 @@ _REASONS = {
 class RepairFormat(Stage):
     """Repair `caption` and `attributes`: loops collapsed, malformed times mended, stray symbols taken out.
 
+    Args:
+        enabled: False only records the faults, and leaves the texts as they are.
+
     Example:
         >>> RepairFormat().name
         'repair_format'
     """
+
+    enabled: bool = True
 
     name = "repair_format"
     reads = (
@@ -47,6 +52,8 @@ class RepairFormat(Stage):
             )
             for fault in format_faults(case.draft)
         ]
+        if not self.enabled:
+            return {"findings": findings_of(row, self.name, case.draft, verdicts)}
         caption = repaired(row["caption"] or "")
         clean = not format_faults(caption)
         findings = findings_of(row, self.name, case.draft, verdicts)

@@ -10,7 +10,7 @@ from itertools import groupby, pairwise
 
 from asid_hf.schema import Utterance
 
-_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+_WORD = re.compile(r"\d{1,3}(?:,\d{3})+(?!\d)|[^\W_]+(?:['’][^\W_]+)*")
 _NUMBERS = dict(
     zip(
         "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
@@ -20,7 +20,6 @@ _NUMBERS = dict(
         strict=True,
     )
 )
-_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _CONTRACTION = re.compile(r"(?<=\w)'(?:ve|re|ll|d|m|s)$")
 _FUNCTION_WORDS = frozenset(
     "a an the this that these those and or but so then well oh um uh er ah yeah yes no not is are was were be been am "
@@ -47,6 +46,7 @@ class Heard:
         start, end: seconds over which the matching words were said; 0, 0 when absent.
         text: the transcript's words there.
         wrong: quoted content words that were not said.
+        corrected: the quotation with these replaced by the words said in their place, where most of it was said.
     """
 
     verdict: str
@@ -54,6 +54,7 @@ class Heard:
     end: float = 0.0
     text: str = ""
     wrong: tuple[str, ...] = ()
+    corrected: str = ""
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,8 @@ def align_quote(quote: str, transcript: list[Utterance]) -> Heard:
         >>> align_quote("The train leaves at noon", said).wrong
         ('noon',)
     """
-    quoted = [match.group() for match in _WORD.finditer(_THOUSANDS.sub("", quote))][:LONGEST]
+    places = list(_WORD.finditer(quote))[:LONGEST]
+    quoted = [place.group() for place in places]
     spoken = spoken_words(transcript)
     if not quoted or not spoken:
         return Heard("absent" if quoted else "matched")
@@ -103,12 +105,12 @@ def align_quote(quote: str, transcript: list[Utterance]) -> Heard:
     if not said or found < _SAID_SHARE * (len(content) - doubted if content else len(quoted)) or not found:
         return Heard("absent")
     low, high = _reach(pairs, spoken)
-    meant = {j: quoted[i] for i, j in pairs if j is not None and not spoken[j].sure}
-    text = " ".join(
-        shown for j in range(low, high + 1) if (shown := _shown(spoken[j].shown, meant.get(j, spoken[j].word)))
-    )
+    text = " ".join(word.shown for word in spoken[low : high + 1] if word.shown)
+    corrected = _corrected(quote, places, wrong, spoken) if 2 * len(wrong) <= len(content) else text
     first, last = spoken[said[0]], spoken[said[-1]]
-    return Heard("misquoted" if wrong else "matched", first.start, last.end, text, tuple(wrong))
+    return Heard(
+        "misquoted" if wrong else "matched", first.start, last.end, text, tuple(quoted[i] for i, _ in wrong), corrected
+    )
 
 
 def spoken_words(transcript: list[Utterance]) -> list[_Spoken]:
@@ -126,7 +128,7 @@ def spoken_words(transcript: list[Utterance]) -> list[_Spoken]:
         parts = [
             (part.group(), text if first == 0 else "", confidence >= SURE)
             for text, confidence in zip(shown, confidences, strict=False)
-            for first, part in enumerate(_WORD.finditer(_THOUSANDS.sub("", text)))
+            for first, part in enumerate(_WORD.finditer(text))
         ]
         total = sum(len(part) for part, _, _ in parts) or 1
         position, length = utterance["start"], utterance["end"] - utterance["start"]
@@ -150,7 +152,7 @@ def content_words(text: str) -> list[str]:
 
 def _plain(word: str) -> str:
     word = _CONTRACTION.sub("", word.lower().replace("’", "'"))
-    return str(_NUMBERS[word]) if word in _NUMBERS else word.removesuffix("'s").replace("'", "")
+    return str(_NUMBERS[word]) if word in _NUMBERS else word.removesuffix("'s").replace("'", "").replace(",", "")
 
 
 def _reach(pairs: list[tuple[int, int | None]], spoken: list[_Spoken]) -> tuple[int, int]:
@@ -222,8 +224,8 @@ _SPELLINGS = (
 
 def _wrong_words(
     quoted: list[str], spoken: list[_Spoken], pairs: list[tuple[int, int | None]]
-) -> tuple[list[str], int]:
-    """Content words of the quotation that stand for other words, or for none; and how many nobody can tell."""
+) -> tuple[list[tuple[int, int | None]], int]:
+    """Pairs of content words of the quotation with other words, or none; and how many nobody can tell."""
     wrong, doubted = [], 0
     heard = [word.word for word in spoken]
     numbers, heard_numbers = _numbers([_plain(word) for word in quoted]), set(_numbers(heard).values())
@@ -243,7 +245,7 @@ def _wrong_words(
         if not all(spoken[k].sure for k in near if k == j or k not in matched):
             doubted += 1
         else:
-            wrong.append(quoted[i])
+            wrong.append((i, j))
     return wrong, doubted
 
 
@@ -279,12 +281,22 @@ def _value(run: list[str]) -> int:
     return whole + part
 
 
-def _shown(written: str, meant: str) -> str:
-    """A spoken word as it is written, or the quoted word in its place where the recogniser was not sure of it."""
-    word = _WORD.search(_THOUSANDS.sub("", written))
-    if not word or _plain(word.group()) == _plain(meant) or _likeness(_plain(meant), _plain(word.group())) >= _ALIKE:
-        return written
-    return _WORD.sub(meant, written, count=1)
+def _corrected(quote: str, places: list[re.Match], wrong: list[tuple[int, int | None]], spoken: list[_Spoken]) -> str:
+    """The quotation with its wrong words replaced by those said in their place, or taken out, and nothing else."""
+    for i, j in reversed(wrong):
+        start, end = places[i].span()
+        said = _WORD.search(spoken[j].shown) if j is not None else None
+        if said is None:
+            gap = re.search(r"\s*$", quote[:start]).start() if start else start
+            quote = quote[:gap] + quote[end:]
+            continue
+        word = said.group()
+        if word[:1].isupper() and (j == 0 or spoken[j - 1].utterance != spoken[j].utterance):
+            word = word if quote[start].isupper() else word[:1].lower() + word[1:]
+        quote = (
+            quote[:start] + (word[:1].upper() + word[1:] if start == 0 and quote[0].isupper() else word) + quote[end:]
+        )
+    return quote
 
 
 def _begin_alike(word: str, heard: str) -> bool:

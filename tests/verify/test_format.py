@@ -65,3 +65,12 @@ def test_any_text_gives_ordered_ranges_inside_it(text: str) -> None:
 def test_a_megabyte_is_searched_without_blowing_up() -> None:
     assert len(repaired("the cat sat on the mat " * 45_000)) < 100
     assert repaired("*[_<|" * 20_000) is not None
+
+
+def test_a_loop_ends_before_the_words_that_go_on_otherwise() -> None:
+    text = "At 3s, he glances down. " * 5 + "At 6s, he looks up."
+    assert repaired(text) == "At 3s, he glances down. At 6s, he looks up."
+
+
+def test_a_loop_that_breaks_off_at_the_end_goes_whole() -> None:
+    assert repaired("He waves at us. " * 5 + "He waves") == "He waves at us."

@@ -47,6 +47,34 @@ WRONG = {  # name -> (caption, facts, kind, reason, span, what the repaired capt
         ["THE HARBOUR CAFE PRESENTS"],
         ["OYSTER"],
     ),
+    "one word misquoted in words the recogniser half heard": (
+        'At 2s, a man says, "The harbour opens again on Friday morning, and the ships come back."',
+        {"transcript": [said(2.0, 6.0, "Harbour opens again on Monday morning and ships come bag.")]},
+        ("speech", "not said: Friday", None),
+        ['"The harbour opens again on Monday morning, and the ships come back."'],
+        ["Friday", "bag"],
+    ),
+    "a hard cut where there is none": (
+        "A dog sits. At 5s, there is a hard cut to a crowd that claps.",
+        {"shots": shots(20.0)},
+        ("error", "there is no cut in the clip", None),
+        ["A dog sits."],
+        ["continues", "hard"],
+    ),
+    "darkness in a picture of normal light": (
+        "A dog sits. Darkness covers the entire picture.",
+        {"light": light("normal", 0.4)},
+        ("error", "the picture is normal", None),
+        ["A dog sits."],
+        ["arkness", "rightness"],
+    ),
+    "a range whose end is no time of the clip": (
+        "At 2s, the dog walks, at 4s it spins, until at 1037s.",
+        {},
+        ("timeline", "beyond the clip's end", "at 1037s"),
+        ["it spins."],
+        ["until"],
+    ),
     "nothing said over speech": (
         "Nothing is said. A dog sits.",
         {"transcript": [HELLO], "sound": heard((2.0, 5.0, "speech"))},
@@ -270,6 +298,30 @@ RIGHT = {
     "a move nobody measured before one like it": (
         "From 1s to 4s, it pans left. At 12s, it pans left.", {"camera": [move(12.0, 14.0, "pan_left")]},
     ),
+    "cuts in a list of moments": (
+        "Cuts come at 1s, 3s, 5s, 7s and 9.6s.", {"shots": shots(12.0, 1.1, 3.0, 5.2, 7.4, 9.6)},
+    ),
+    "two cuts in one sentence": (
+        "A dog sits. At 7s there is another cut, and near the very end, at 10s, one last cut.",
+        {"shots": shots(12.0, 7.2, 9.8)},
+    ),
+    "dark for a moment": (
+        "At 10s, the picture becomes dark.",
+        {"light": {**light("bright", 0.7), "spans": [
+            {"start": 0.0, "end": 9.8, "level": "bright", "brightness": 0.7},
+            {"start": 9.8, "end": 10.4, "level": "dark", "brightness": 0.1},
+            {"start": 10.4, "end": 20.0, "level": "bright", "brightness": 0.7},
+        ]}},
+    ),
+    "neither left nor right": ("The camera pans neither left nor right.", {"camera": [move(0.0, 20.0, "static")]}),
+    "a time in a quotation": (
+        "At 2s, a man says, 'The soup should simmer gently for twenty minutes.'",
+        {"transcript": [said(2.0, 5.0, "The soup should simmer gently for twenty minutes.")]},
+    ),
+    "a text that ends like an introduction": (
+        'At 12s, the text "Made with" appears, until 15s. At 12s, the text "MoviePy" appears, until 15s.',
+        {"screen_text": [shown(12.0, 15.0, "Made with"), shown(12.0, 15.0, "MoviePy")]},
+    ),
     "a montage": ("A montage of several shots shows the harbour.", {"shots": shots(20.0, 5.0, 11.0, 14.0)}),
     "a cut that may be the move around it": (
         "A dog sits. From 2s to 6s, the camera pans right.",
@@ -359,3 +411,9 @@ def test_single_attribute_captions_stay_in_their_attribute() -> None:
 def test_finding_ids_are_the_same_in_every_run() -> None:
     first, second = (verified("The camera zooms in.") for _ in range(2))
     assert [f["finding_id"] for f in first["findings"]] == [f["finding_id"] for f in second["findings"]] != []
+
+
+def test_where_nothing_of_a_caption_is_true_the_measured_one_takes_its_place() -> None:
+    row = verified('At 2s, a man says, "Bring me the green umbrella at once!"', transcript=[], camera=PAN)
+    assert "umbrella" not in row["caption"]
+    assert "pans right" in row["caption"] and "pans right" in row["attributes"]["camera"]

@@ -99,7 +99,7 @@ def test_a_word_the_recogniser_was_unsure_of_contradicts_nothing() -> None:
     unsure = {**heard, "word_confidences": [0.9] * 8 + [0.41]}
     assert align_quote("Where did you put the keys to the garage?", [unsure]).verdict == "matched"
     other = align_quote("Where did you put the cats to the garage?", [unsure])
-    assert (other.wrong, other.text) == (("cats",), "Where did you put the keys to the garage?")
+    assert (other.wrong, other.corrected) == (("cats",), "Where did you put the keys to the garage?")
     split = {**said(0, 4, "The train is the lathe."), "word_confidences": [0.9] * 4 + [0.5]}
     assert align_quote("The train is delayed.", [split]).verdict == "matched"
     assert align_quote("Nobody ever saw the garage again", [unsure]).verdict == "absent"

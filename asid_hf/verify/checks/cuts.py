@@ -19,6 +19,9 @@ _MANY = re.compile(
 _MONTAGE = re.compile(
     r"\b(?:montage|compilation|supercut|(?:series|sequence) of (?:\w+ )?(?:shots|scenes|clips))\b", re.I
 )
+_NOUN = re.compile(r"\b(?:an?|the|this|another|one|hard|sharp|quick|abrupt|sudden|smash|jump|last|final) cut\b", re.I)
+_CHANGES = re.compile(r"\b(?:cuts?|shots?|scenes?|views?|switch\w*|transition\w*|chang\w+)\b", re.IGNORECASE)
+_MOMENTS = re.compile(r"\b(\d{1,4}(?:\.\d+)?)(?= ?s(?:ec(?:ond)?s?)?\b|(?:,| and|,? or) )")
 ABUTS = 0.3  # s
 ONE_PHRASE = 20  # characters between two phrases that speak of one cut
 _PLAIN = "continues with"  # stands for "cuts to" where nothing is cut
@@ -53,7 +56,20 @@ def check_cuts(case: Case) -> list[Verdict]:
     verdicts += [verdict for claim in unmatched if (verdict := _absent(claim, case, cuts))]
     if _MONTAGE.search(case.draft) or any(_MANY.search(_sentence(case, claim)) for claim in told):
         return verdicts
-    return verdicts + [_missed(case, cut) for cut in cuts if cut not in taken and not _in_a_move(case, cut)]
+    left_out = [cut for cut in cuts if cut not in taken and not _in_a_move(case, cut)]
+    listed = _listed(case)
+    left_out = [cut for cut in left_out if not any(abs(cut - time) <= TOLERANCE for time in listed)]
+    return verdicts + [_missed(case, cut) for cut in left_out]
+
+
+def _listed(case: Case) -> list[float]:
+    """The moments that sentences with two and more of them tell of changes: "cuts come at 1s, 3s, 5s and 9.6s"."""
+    times: list[float] = []
+    for placed in case.placed:
+        if _CHANGES.search(placed.text):
+            moments = [float(match[1]) for match in _MOMENTS.finditer(placed.text)]
+            times += moments if len(moments) > 1 else []
+    return times
 
 
 def _each_once(case: Case) -> list[Claim]:
@@ -123,6 +139,8 @@ def _inside(claim: Claim, case: Case, cuts: list[float]) -> bool:
 
 def _plain(claim: Claim, case: Case) -> str:
     """Words that leave the sentence whole without the cut: "cuts to a dog" becomes "continues with a dog"."""
+    if _NOUN.search(claim.span):
+        return ""
     ends_open = re.search(r"\b(?:to|into)$", claim.span)
     follows = re.match(r"\s+(?:to|into)\b", case.draft[claim.end :])
     verb = re.search(

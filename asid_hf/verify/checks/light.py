@@ -10,6 +10,7 @@ from asid_hf.verify.claims import Claim
 from asid_hf.verify.findings import Verdict
 
 _CONTRADICTS = {"dark": ("bright",), "dim": ("bright",), "bright": ("dark",)}
+_LEVEL = {"dark": "dark", "dim": "dark", "bright": "bright"}
 AGAINST = 0.65  # share of the time claimed that must show the opposite
 NOT_DARK, BRIGHT_ENOUGH, DARK_ENOUGH = 0.37, 0.45, 0.20  # mean brightness that contradicts dark, dim; and bright
 _TURNED = {
@@ -58,6 +59,8 @@ def check_light(case: Case) -> list[Verdict]:
 def _judge(claim: Claim, case: Case, light: LightEvidence) -> Verdict | None:
     window = case.window(claim)
     spans = [s for s in light["spans"] if overlap(s["start"], s["end"], window) > 0]
+    if claim.time and any(span["level"] == _LEVEL.get(claim.value) for span in spans):
+        return None  # for a moment, at least, it is
     spans = spans or [{"start": 0.0, "end": 1.0, "level": light["level"], "brightness": light["brightness"]}]
     lengths = [min(span["end"], window[1]) - max(span["start"], window[0]) for span in spans]
     against = sum(length for span, length in zip(spans, lengths, strict=True) if _contradicts(claim.value, span))
@@ -66,7 +69,8 @@ def _judge(claim: Claim, case: Case, light: LightEvidence) -> Verdict | None:
     brightness = sum(span["brightness"] * length for span, length in zip(spans, lengths, strict=True)) / sum(lengths)
     level = max(zip(lengths, spans, strict=True), key=lambda pair: pair[0])[1]["level"]
     evidence = f"The picture's mean brightness is {brightness:.2f} of 1: {level}."
-    suggestion = _WORD.sub(lambda m: _like(m.group(), _TURNED[m.group().lower()]), claim.span)
+    opposite = level in ("dark", "bright")  # else the claim can only go
+    suggestion = _WORD.sub(lambda m: _like(m.group(), _TURNED[m.group().lower()]), claim.span) if opposite else ""
     attribute = case.attribute_at(claim.start, "camera")
     reason = f"the picture is {level}"
     return Verdict(

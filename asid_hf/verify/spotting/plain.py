@@ -16,6 +16,7 @@ _NOT_BEFORE = re.compile(
     r"|n't)\b(?! only| (?:see|seen|shown|visible)\b)(?P<between>(?:\s+[\w'-]{1,30}){0,4}\s*)",
     re.DOTALL,
 )
+_NEITHER = re.compile(r"\s+neither\b")
 _TURN = re.compile(r"\b(?:but|as|while|and|when|only|then|with|just|instead)\b")
 _NOT_BEHIND = re.compile(
     r"[\w\s'-]{0,20}?\b(?:(?:is|are|was|were|can|could)(?:n't| not|not)\s+(?:be\s+)?(?:heard|audible|present|playing|"
@@ -97,4 +98,5 @@ def is_negated(plain: str, start: int, end: int) -> bool:
     denial = _NOT_BEFORE.fullmatch(before(plain, start, 60))
     if denial and not _TURN.search(denial["between"]):
         return True
-    return _NOT_BEHIND.match(behind(plain, end, 60)) is not None
+    behind_it = behind(plain, end, 60)
+    return (_NOT_BEHIND.match(behind_it) or _NEITHER.match(behind_it)) is not None

@@ -92,7 +92,8 @@ def _read_mark(text: str, match: re.Match) -> _Mark:
         right += 1
     before = text[left - 1] if left else " "
     after = text[right] if right < len(text) else " "
-    introduced = _INTRODUCED.search(text, max(0, start - 20), start) is not None
+    tight_behind = before not in " \t\n,:`" and after in " \t\n.,;!?)"  # "Made with" ends, it introduces nothing
+    introduced = not tight_behind and _INTRODUCED.search(text, max(0, start - 20), start) is not None
     if double:
         opens = (
             after not in " \t\n,.;:!?)"
