@@ -31,6 +31,7 @@ _NOBODY = re.compile(
     r"\b(?:nothing|nobody|no one|none|not a (?:single )?word)\b[^,;]{0,20}$|\bnever(?: \w+ly)? $", re.IGNORECASE
 )
 VOICE_SECONDS = 1.2  # a stretch of speech as long as this is no flicker of the voice detector
+FLICKER, FASTEST_WORD = 0.5, 0.12  # s: what is shorter is no utterance; the fastest talkers take this a word
 MENTIONED = 0.6  # share of an utterance's content words that makes it mentioned
 
 
@@ -103,11 +104,12 @@ def _judge(claim: Claim, case: Case) -> Verdict | None:
         return _reported(claim, case)
     heard = _best(claim, case)
     if heard.verdict == "absent":
-        if _doubtful(case, case.window(claim)) or read_on_screen(claim.quote, case.evidence.get("screen_text")):
+        shown = read_on_screen(claim.quote, case.evidence.get("screen_text"))
+        if shown or _doubtful(case, case.window(claim), claim.quote):
             return None
         return _verdict(claim, case, _all_said(case), "nobody says this", _said_instead(claim, case))
     if claim.time and overlap(heard.start, heard.end, case.window(claim)) < 0 and not _continues(claim, case):
-        if _doubtful(case, case.window(claim)):
+        if _doubtful(case, case.window(claim), claim.quote):
             return None
         said = phrasing.say_utterance(_as_utterance(heard), case.duration)
         return wrong_time(claim, case, heard.start, heard.end, said)
@@ -205,8 +207,9 @@ def _sound(case: Case) -> dict | None:
     return case.evidence.get("sound") if case.has_audio else None
 
 
-def _doubtful(case: Case, window: tuple[float, float]) -> bool:
-    """Whether in a window something was heard that may be speech but could not be verified, so nothing is judged."""
+def _doubtful(case: Case, window: tuple[float, float], quote: str = "") -> bool:
+    """Whether in a window something was heard that may be this speech but was not verified, so nothing is judged."""
+    least = max(FLICKER, FASTEST_WORD * len(quote.split()))
     speech, sound = case.evidence.get("speech") or {"utterances": []}, _sound(case) or {"spans": []}
     unverified = [u for u in speech["utterances"] if u["status"] != "verified"]
     voices = [s for s in sound["spans"] if s["kind"] in ("speech", "singing")]
@@ -214,7 +217,7 @@ def _doubtful(case: Case, window: tuple[float, float]) -> bool:
         v for v in voices if not any(overlap(u["start"], u["end"], (v["start"], v["end"])) > 0 for u in case.transcript)
     ]
     heard = [(u["start"], u["end"]) for u in unverified if _voiced(u, sound)] + [(v["start"], v["end"]) for v in voices]
-    return any(overlap(start, end, window) > 0.3 for start, end in heard)
+    return any(overlap(start, end, window) >= least for start, end in heard)
 
 
 def _voiced(utterance: Utterance, sound: dict) -> bool:
