@@ -7,13 +7,31 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.core import TyperGroup
 
 from asid_hf.errors import AsidError, CaptionFileError, InputError, MissingExtraError, OutputError
 
-EXIT_CODES = {InputError: 2, CaptionFileError: 3, OutputError: 4, MissingExtraError: 5}
-NOTHING_KEPT, INTERRUPTED = 6, 130
+NOTHING_KEPT = 6
+
+
+class Stopped(AsidError):
+    """A run that its user stopped."""
+
+
+class _Commands(TyperGroup):
+    """Commands that say how to go on when they are stopped: typer itself would end without a word."""
+
+    def invoke(self, ctx: typer.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise Stopped("stopped. Run the same command again to go on where it was.") from error
+
+
+EXIT_CODES = {InputError: 2, CaptionFileError: 3, OutputError: 4, MissingExtraError: 5, Stopped: 130}
 
 app = typer.Typer(
+    cls=_Commands,
     no_args_is_help=True,
     add_completion=False,
     help="ASID for the Hugging Face ecosystem: verified attribute captions of videos.",
@@ -32,9 +50,6 @@ def main() -> None:
     except AsidError as error:
         typer.secho(f"asid: {error}", err=True, fg="red")
         sys.exit(next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), 1))
-    except KeyboardInterrupt:
-        typer.secho("asid: stopped. Run the same command again to go on where it was.", err=True)
-        sys.exit(INTERRUPTED)
 
 
 @app.callback(invoke_without_command=True)
@@ -46,6 +61,12 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Print the 
         raise typer.Exit
 
 
+def _folder(name: str) -> Path:
+    if not name:
+        raise InputError("The output has no name. Name a folder.")
+    return Path(name)
+
+
 @app.command()
 def verify(
     inputs: Annotated[
@@ -54,7 +75,10 @@ def verify(
             metavar="INPUT...", help="Video files, folders, patterns, or a saved dataset with a video column."
         ),
     ] = None,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the verified dataset.")] = ...,
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", parser=_folder, metavar="PATH", help="Folder for the verified dataset."),
+    ] = ...,
     captions: Annotated[
         Path | None,
         typer.Option(help="JSON lines with captions to verify: ASID-1M's shapes, or {video_id, caption}."),
@@ -62,7 +86,13 @@ def verify(
     demo: Annotated[bool, typer.Option("--demo", help="Verify a clip made here, with three planted faults.")] = False,
     embed_videos: Annotated[bool, typer.Option(help="Store the videos' bytes instead of relative paths.")] = False,
     overwrite: Annotated[bool, typer.Option(help="Start an earlier run's output afresh.")] = False,
-    recogniser: Annotated[str, typer.Option(help="Speech recogniser.")] = "moonshine-tiny",
+    recogniser: Annotated[
+        str,
+        typer.Option(
+            help="Speech recogniser: moonshine-tiny, or moonshine-base, which needs "
+            "`pip install --no-deps moonshine-cpp==0.1.4`."
+        ),
+    ] = "moonshine-tiny",
     screen_text: Annotated[bool, typer.Option(help="Read text on screen (the dearest sensor).")] = True,
     refine: Annotated[bool, typer.Option(help="Repair what has findings; off: only judge.")] = True,
     allow_remote: Annotated[bool, typer.Option(help="Let http(s) addresses be fetched.")] = False,
@@ -87,7 +117,9 @@ def verify(
             raise InputError("--demo brings its own clip and caption: leave out INPUT and --captions.")
         from asid_hf.demo.clip import write_demo
 
-        prepare_output(output, overwrite)
+        work = prepare_output(output, overwrite)
+        if (work / "run.json").is_file() and not (output / "demo").is_dir():
+            raise OutputError(f"The output {output} holds another run. Name a new folder for the demo.")
         clip, captions = write_demo(output / "demo")
         inputs = [str(clip)]
     videos = collect(inputs or [], video_root)

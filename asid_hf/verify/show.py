@@ -35,14 +35,20 @@ def show_report(report: dict, output: str | Path) -> None:
             where = ", ".join(f"{name} {count}" for name, count in counts["by_attribute"].items())
             table.add_row(kind, str(counts["total"]), str(counts["resolved"]), where)
         console.print(table)
+    if "remote_not_allowed" in report["dropped"]:
+        console.print("addresses are fetched with --allow-remote")
     captions = report["captions"]
-    for count, what in (
-        (captions["bad_lines"], "caption lines could not be read"),
-        (len(captions["without_video"]), "captions have no video here"),
-        (sum(report["errors"].values()) - sum(report["dropped"].values()), "errors in single stages"),
+    for count, one, more in (
+        (captions["bad_lines"], "line of the captions file is no caption", "lines of the captions file are no caption"),
+        (len(captions["without_video"]), "video with captions is not here", "videos with captions are not here"),
+        (
+            sum(report["errors"].values()) - sum(report["dropped"].values()),
+            "step failed: see `errors` of its row; run again to repeat it",
+            "steps failed: see `errors` of their rows; run again to repeat them",
+        ),
     ):
         if count > 0:
-            console.print(f"{count} {what}")
+            console.print(f"{count} {one if count == 1 else more}")
     console.print(f"written: {escape(str(output))} (data/, report.json, rejects.jsonl)")
 
 

