@@ -96,8 +96,8 @@ def recognise_speech(
         `language` is the recogniser's where the words show it, else None.
 
     Raises:
-        InputError: unknown recogniser, weights that are not there, or samples of another kind (see `playable`).
-        MissingExtraError: the packages of the extra `embedded` are not installed.
+        InputError: unknown recogniser, or samples of another kind (see `playable`).
+        MissingExtraError: the recogniser's packages or weights are not installed.
 
     Example:
         >>> from asid_hf.evidence.sound import measure_sound
@@ -242,8 +242,8 @@ def load_recogniser(name: str) -> Recogniser:
     """Load a recogniser by its name, once a process.
 
     Raises:
-        InputError: no recogniser of that name, or its weights are not installed.
-        MissingExtraError: the packages of the extra `embedded` are not installed.
+        InputError: no recogniser of that name.
+        MissingExtraError: its packages or its weights are not installed.
 
     Example:
         >>> load_recogniser("moonshine-tiny").languages

@@ -169,8 +169,7 @@ def verify(
         _write_dataset(dataset, output, config)
         unmatched = sorted(set(by_id) - {row["video_id"] for row in rows})
         report = reports.summarise(dataset, bad_lines, unmatched, versions(_all_stages(config)), time.time() - started)
-        reports.write(output, report, dataset, bad_lines)
-        _place_rejects(output / "rejects.jsonl", rows)
+        reports.write(output, report, dataset, bad_lines, _places(rows))
         finished = all(lasting(row) for row in dataset.select_columns(["status", "drop_reason", "errors"]))
         (work / "run.json").write_text(json.dumps({**run, "finished": finished}, indent=1))
     except OSError as error:
@@ -424,19 +423,14 @@ def _refuse_nothing_for_something(dataset: Dataset, output: Path) -> None:
         )
 
 
-def _place_rejects(path: Path, rows: list[Row]) -> None:
-    """Add to each dropped clip where it lies below the folder that holds all clips: an id alone finds no file."""
+def _places(rows: list[Row]) -> dict[str, str]:
+    """Where each clip that is a file lies below the folder that holds them all."""
     local = {row["video_id"]: row["video"]["path"] for row in rows if row["video"]}
     local = {name: os.path.abspath(path) for name, path in local.items() if path and "://" not in path}
     if not local:
-        return
+        return {}
     top = os.path.commonpath([os.path.dirname(path) for path in local.values()])
-    rejects = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
-    with path.open("w", encoding="utf-8") as stream:
-        for reject in rejects:
-            if reject.get("video_id") in local:
-                reject["path"] = os.path.relpath(local[reject["video_id"]], top)
-            stream.write(json.dumps(reject, ensure_ascii=False) + "\n")
+    return {name: os.path.relpath(path, top) for name, path in local.items()}
 
 
 def _write_dataset(dataset: Dataset, output: Path, config: VerifyConfig) -> None:

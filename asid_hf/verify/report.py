@@ -79,18 +79,30 @@ def summarise(
     }
 
 
-def write(output: Path, report: dict, dataset: Dataset, bad_lines: list[BadLine]) -> None:
+def write(
+    output: Path, report: dict, dataset: Dataset, bad_lines: list[BadLine], places: dict[str, str] | None = None
+) -> None:
     """Write `report.json` and `rejects.jsonl` (dropped clips and bad caption lines, each with its reason).
+
+    Args:
+        output: folder, there already.
+        report: as `summarise` gives it.
+        dataset: all rows.
+        bad_lines: of the captions file.
+        places: relative path by video id, for clips that are files: an id alone finds none.
 
     Example:
         >>> write(Path("out"), {}, dataset, [])  # doctest: +SKIP
     """
+    places = places or {}
     (output / "report.json").write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
     with (output / "rejects.jsonl").open("w", encoding="utf-8") as stream:
         for row in dataset.remove_columns("video"):
             if row["status"] == "dropped":
                 last = row["errors"][-1]
                 reject = {"video_id": row["video_id"], "stage": last["stage"], "reason": row["drop_reason"]}
+                if row["video_id"] in places:
+                    reject["path"] = places[row["video_id"]]
                 stream.write(json.dumps({**reject, "message": last["message"]}, ensure_ascii=False) + "\n")
         for line in bad_lines:
             reject = {"file": line.file, "line": line.line, "stage": "captions", "reason": "bad_caption_line"}
