@@ -255,7 +255,6 @@ def test_without_opencv_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     [
         ("bikes.mp4", [1.2, 3.04, 5.48, 7.48, 9.68]),
         ("cityCC0.mpg", [4.64]),
-        ("shot_change.mp4", [3.2]),
         ("trailer_bbb.mp4", [10.0, 14.0, 24.71, 32.0, 36.0, 37.5, 41.17, 43.7, 47.05, 52.0]),
         ("obama_speech.mp4", []),
         ("bigbuckbunny.mp4", []),
