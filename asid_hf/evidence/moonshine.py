@@ -23,8 +23,8 @@ class Moonshine:
     """Moonshine (arXiv 2410.15608) for English, its ONNX weights run by onnxruntime in one thread.
 
     One utterance a call; its confidence is the geometric mean of the token probabilities, 0 where the text did not come
-    to an end (the model turned in circles). No speakers, no times of words. A
-    word's confidence is the probability of its least sure token.
+    to an end (the model turned in circles); that of a word is the probability of its least sure token. No speakers, no
+    times of words.
 
     Args:
         name: what the evidence is signed with.

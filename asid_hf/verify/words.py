@@ -228,16 +228,18 @@ def _wrong_words(
     """Pairs of content words of the quotation with other words, or none; and how many nobody can tell."""
     wrong, doubted = [], 0
     heard = [word.word for word in spoken]
-    numbers, heard_numbers = _numbers([_plain(word) for word in quoted]), set(_numbers(heard).values())
+    numbers, heard_numbers = _numbers([_plain(word) for word in quoted]), _numbers(heard)
     matched = {j for _, j in pairs}
     for position, (i, j) in enumerate(pairs):
         word = _plain(quoted[i])
-        if word in _FUNCTION_WORDS or numbers.get(i) in heard_numbers:
+        if word in _FUNCTION_WORDS:
             continue
         if j is not None and _likeness(word, heard[j]) >= _ALIKE:
             continue
         around = [k for _, k in pairs[max(0, position - 2) : position + 3] if k is not None]
         near = range(max(0, min(around) - 1), min(max(around) + 2, len(heard))) if around else range(0)
+        if i in numbers and numbers[i] in [heard_numbers.get(k) for k in near]:
+            continue  # the same number, in words or in figures
         beside = [_plain(quoted[k]) for k in (i - 1, i + 1) if 0 <= k < len(quoted)]
         misheard = j is not None and _begin_alike(word, heard[j])
         if misheard or _split_or_joined(word, beside, [heard[k] for k in near]):
@@ -291,11 +293,12 @@ def _corrected(quote: str, places: list[re.Match], wrong: list[tuple[int, int | 
             quote = quote[:gap] + quote[end:]
             continue
         word = said.group()
-        if word[:1].isupper() and (j == 0 or spoken[j - 1].utterance != spoken[j].utterance):
-            word = word if quote[start].isupper() else word[:1].lower() + word[1:]
-        quote = (
-            quote[:start] + (word[:1].upper() + word[1:] if start == 0 and quote[0].isupper() else word) + quote[end:]
-        )
+        begins = j == 0 or spoken[j - 1].utterance != spoken[j].utterance
+        if start == 0 and quote[0].isupper():
+            word = word[0].upper() + word[1:]
+        elif begins and quote[start].islower():
+            word = word[0].lower() + word[1:]
+        quote = quote[:start] + word + quote[end:]
     return quote
 
 
@@ -304,8 +307,7 @@ def _begin_alike(word: str, heard: str) -> bool:
     half = (min(len(word), len(heard)) + 1) // 2
     if word.isdigit() or half < 2:
         return False
-    cut_off = len(heard) >= 4 and word.startswith(heard)  # the recogniser stopped inside the word
-    return cut_off or (word[:half] == heard[:half] and abs(len(word) - len(heard)) <= 1)
+    return word[:half] == heard[:half] and abs(len(word) - len(heard)) <= 1
 
 
 def _split_or_joined(word: str, beside: list[str], near: list[str]) -> bool:

@@ -15,7 +15,7 @@ from asid_hf.evidence.shots import find_shots
 from asid_hf.media import open_clip
 from asid_hf.schema import CAMERA_MOTIONS, CameraMove
 
-cv2 = pytest.importorskip("cv2")
+cv2 = pytest.importorskip("cv2", reason="the extra embedded is not installed")
 
 RATE = 12.0
 WIDTH, HEIGHT = 160, 90

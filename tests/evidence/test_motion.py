@@ -10,7 +10,7 @@ import pytest
 from asid_hf.errors import MissingExtraError
 from asid_hf.evidence.motion import BLOCK, Grid, Motion, follow, measure_motion
 
-pytest.importorskip("cv2")
+pytest.importorskip("cv2", reason="the extra embedded is not installed")
 
 HEIGHT, WIDTH = 90, 160
 

@@ -16,8 +16,8 @@ from asid_hf.evidence.text_match import SAME_TEXT, same_text
 from asid_hf.media import open_clip
 from asid_hf.schema import ScreenText, Shot
 
-cv2 = pytest.importorskip("cv2")
-pytest.importorskip("rapidocr")
+cv2 = pytest.importorskip("cv2", reason="the extra embedded is not installed")
+pytest.importorskip("rapidocr", reason="the extra embedded is not installed")
 
 HEIGHT, WIDTH = 270, 480
 

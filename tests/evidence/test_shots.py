@@ -16,7 +16,7 @@ from asid_hf.errors import MissingExtraError
 from asid_hf.evidence.shots import find_shots
 from asid_hf.media import open_clip
 
-pytest.importorskip("cv2")
+pytest.importorskip("cv2", reason="the extra embedded is not installed")
 
 RATE = 12.0
 

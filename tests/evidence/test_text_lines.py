@@ -14,8 +14,8 @@ from asid_hf.errors import MissingExtraError
 from asid_hf.evidence import text_lines
 from asid_hf.evidence.text_lines import TIGHT, LineReader, bounds, join_lines, line_reader
 
-cv2 = pytest.importorskip("cv2")
-pytest.importorskip("rapidocr")
+cv2 = pytest.importorskip("cv2", reason="the extra embedded is not installed")
+pytest.importorskip("rapidocr", reason="the extra embedded is not installed")
 
 
 def sign(text: str, height: int = 180, width: int = 320, turn: float = 0.0) -> np.ndarray:

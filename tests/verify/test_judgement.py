@@ -54,6 +54,13 @@ WRONG = {  # name -> (caption, facts, kind, reason, span, what the repaired capt
         ['"The harbour opens again on Monday morning, and the ships come back."'],
         ["Friday", "bag"],
     ),
+    "times of other things beside cuts left out": (
+        "In this scene, a man sits down at 3s and stands up at 7s.",
+        {"shots": shots(12.0, 3.0, 7.0)},
+        ("missing", "the cut is not mentioned", None),
+        ["cuts to another shot"],
+        [],
+    ),
     "a hard cut where there is none": (
         "A dog sits. At 5s, there is a hard cut to a crowd that claps.",
         {"shots": shots(20.0)},

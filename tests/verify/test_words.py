@@ -103,3 +103,8 @@ def test_a_word_the_recogniser_was_unsure_of_contradicts_nothing() -> None:
     split = {**said(0, 4, "The train is the lathe."), "word_confidences": [0.9] * 4 + [0.5]}
     assert align_quote("The train is delayed.", [split]).verdict == "matched"
     assert align_quote("Nobody ever saw the garage again", [unsure]).verdict == "absent"
+
+
+def test_a_number_said_elsewhere_does_not_stand_for_another() -> None:
+    heard = said(0, 8, "We have seven boats, and after the long winter there are twenty new nets in the shed.")
+    assert align_quote("We have twenty boats.", [heard]).wrong == ("twenty",)

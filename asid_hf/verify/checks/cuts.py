@@ -20,8 +20,10 @@ _MONTAGE = re.compile(
     r"\b(?:montage|compilation|supercut|(?:series|sequence) of (?:\w+ )?(?:shots|scenes|clips))\b", re.I
 )
 _NOUN = re.compile(r"\b(?:an?|the|this|another|one|hard|sharp|quick|abrupt|sudden|smash|jump|last|final) cut\b", re.I)
-_CHANGES = re.compile(r"\b(?:cuts?|shots?|scenes?|views?|switch\w*|transition\w*|chang\w+)\b", re.IGNORECASE)
-_MOMENTS = re.compile(r"\b(\d{1,4}(?:\.\d+)?)(?= ?s(?:ec(?:ond)?s?)?\b|(?:,| and|,? or) )")
+_CHANGES = re.compile(r"\b(?:cuts?|switch\w*|transition\w*|chang\w+)\b", re.IGNORECASE)
+_MOMENT = r"\d{1,4}(?:\.\d+)?"
+_SECONDS = r" ?s(?:ec(?:ond)?s?)?\b"
+_MOMENTS = re.compile(rf"\b(?:{_MOMENT}(?:{_SECONDS})?(?:, and|, or|,| and| or) ){{0,40}}{_MOMENT}{_SECONDS}")
 ABUTS = 0.3  # s
 ONE_PHRASE = 20  # characters between two phrases that speak of one cut
 _PLAIN = "continues with"  # stands for "cuts to" where nothing is cut
@@ -67,7 +69,8 @@ def _listed(case: Case) -> list[float]:
     times: list[float] = []
     for placed in case.placed:
         if _CHANGES.search(placed.text):
-            moments = [float(match[1]) for match in _MOMENTS.finditer(placed.text)]
+            lists = _MOMENTS.findall(placed.text)
+            moments = [float(number) for moments in lists for number in re.findall(_MOMENT, moments)]
             times += moments if len(moments) > 1 else []
     return times
 
