@@ -1,9 +1,10 @@
 """A clip opened once: what it is, its frames inside a pixel budget, its sound, and pictures for measuring.
 
 One container open gives everything: a pass over the packets reads the exact presentation times (cheap, nothing is
-decoded), then one decoding pass takes the pictures wanted and all the sound. The parts of this room, the only one that
-knows a decoder: `media_source` (what may be opened), `media_timeline` (times), `media_budget` (which pictures, how
-large), `media_streams` (pictures and sound), `media_threads` (a stalling file, work beside the decoder).
+decoded) and keeps the sound's, then one decoding pass takes the pictures wanted, and all the sound beside them. The
+parts of this room, the only one that knows a decoder: `media_source` (what may be opened), `media_timeline` (times),
+`media_budget` (which pictures, how large), `media_streams` (pictures and sound), `media_threads` (a stalling file, work
+beside the decoder).
 
 The time axis starts at 0 with the first presented picture or sound, whichever comes first; frames, images, stills and
 samples lie on it. Sample n of the audio is at n / 16000 s: a late sound track begins with zeros, holes are zeros.
@@ -12,10 +13,10 @@ samples lie on it. Sample n of the audio is at n / 16000 s: a late sound track b
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import threading
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import av
@@ -127,6 +128,7 @@ def open_clip(
     allow_remote: bool = False,
     max_duration: float = MAX_DURATION,
     timeout: float | None = None,
+    on_audio: Callable[[np.ndarray | None], Any] | None = None,
 ) -> Clip:
     """Open a clip once and read everything that is asked for.
 
@@ -146,6 +148,8 @@ def open_clip(
         allow_remote: open http and https addresses; every other protocol is always refused.
         max_duration: s; a longer clip is refused.
         timeout: s until the clip is given up as stalled; by default 120, and 2 more for every megabyte.
+        on_audio: called once with what `Clip.audio` will be, in a thread of its own, mostly long before the pictures
+            are decoded. The clip is returned when both are done; what it raises is raised here.
 
     Returns:
         The clip. A part that was not asked for, or that the clip lacks, is None (`frame_times` is then empty).
@@ -177,10 +181,10 @@ def open_clip(
     checked = within(timeout or TIMEOUT, name, lambda stop: check_source(source, allow_remote))  # disks hang, too
     if timeout is None:
         timeout = TIMEOUT + TIMEOUT_PER_BYTE * checked.size
-    return within(timeout, name, lambda stop: _read(checked, budget, timeout, stop))
+    return within(timeout, name, lambda stop: _read(checked, budget, timeout, on_audio, stop))
 
 
-def _read(source: Source, budget: Budget, timeout: float, stop: threading.Event) -> Clip:
+def _read(source: Source, budget: Budget, timeout: float, on_audio: Callable | None, stop: threading.Event) -> Clip:
     container = open_container(source, timeout)
     try:
         streams = _pick(container)
@@ -196,7 +200,8 @@ def _read(source: Source, budget: Budget, timeout: float, stop: threading.Event)
             container.close()  # a container that cannot be read twice at one open
             container = open_container(source, timeout)
             streams = _pick(container)
-        return _decode(container, *streams, timeline, budget, source.name, stop)
+            timeline = replace(timeline, sounds=None)  # the decoder of one container does not take another's packets
+        return _decode(container, *streams, timeline, budget, source.name, on_audio, stop)
     except av.FFmpegError as error:
         raise explain(error, source) from error
     finally:
@@ -215,21 +220,33 @@ def _pick(container: Any) -> tuple[Any, Any]:
 
 
 def _decode(
-    container: Any, video: Any, sound: Any, timeline: Timeline, budget: Budget, name: str, stop: threading.Event
+    container: Any,
+    video: Any,
+    sound: Any,
+    timeline: Timeline,
+    budget: Budget,
+    name: str,
+    on_audio: Callable | None,
+    stop: threading.Event,
 ) -> Clip:
-    """Decode both streams side by side and lay everything on one axis."""
-    with Beside() as beside:
-        film = Film(video, timeline, budget, name, beside) if timeline.times.size else None
-        track = Track(sound, timeline, budget.audio, beside) if sound is not None else None
-        _run(container, [reader for reader in (film, track) if reader is not None], stop)
-    heard = track is not None and track.start is not None
+    """Decode both streams side by side, the sound ahead where its packets are kept; lay everything on one axis."""
+    with Beside() as seeing, Beside() as hearing:
+        film = Film(video, timeline, budget, name, seeing) if timeline.times.size else None
+        track = Track(sound, timeline, budget.audio, hearing) if sound is not None else None
+        ahead = track is not None and timeline.sounds is not None
+        if ahead:
+            hearing(track.decode, [*timeline.sounds, None])
+            hearing(_tell, on_audio, track, film, timeline)
+        _run(container, [reader for reader in (film, None if ahead else track) if reader is not None], stop)
+        if not ahead:
+            hearing(_tell, on_audio, track, film, timeline)
     if film is not None:
         film.check()
-    elif not heard:
+    elif track.start is None:
         raise MediaError("damaged", f"{name}: none of its sound can be decoded. Download or copy it again.")
-    start = min(film.start if film else math.inf, track.start if heard else math.inf)
-    end = max(timeline.video_end, timeline.sound_end if heard else -math.inf)
+    start, end = _span(track, film, timeline)
     frames, times = _frames(film, start, timeline.video_end) if film and budget.frames else (None, np.zeros(0))
+    heard = track is not None and track.start is not None
     return Clip(
         probe=Probe(end - start, film is not None, heard, container=container.format.name, **_facts(film, track)),
         frames=frames,
@@ -239,6 +256,19 @@ def _decode(
         duration=end - start,
         analysis=Analysis(*film.taken(1, start), *film.taken(2, start)) if film and budget.analysis else None,
     )
+
+
+def _tell(on_audio: Callable | None, track: Track | None, film: Film | None, timeline: Timeline) -> None:
+    if on_audio is not None:
+        on_audio(track.samples(*_span(track, film, timeline)) if track is not None else None)
+
+
+def _span(track: Track | None, film: Film | None, timeline: Timeline) -> tuple[float, float]:
+    """Where the clip begins and ends, s; sound of which nothing can be decoded does not count."""
+    spans = [(film.start, timeline.video_end)] if film is not None else []
+    spans += [(track.start, timeline.sound_end)] if track is not None and track.start is not None else []
+    starts, ends = zip(*spans, strict=True) if spans else ((0.0,), (0.0,))
+    return min(starts), max(ends)
 
 
 def _run(container: Any, readers: list, stop: threading.Event) -> None:

@@ -331,12 +331,13 @@ class Track:
         """Decode a packet, or what the decoder still holds if it is None; lay the sound down."""
         self.packets.append(packet)
         if packet is None or len(self.packets) == BATCH_PACKETS:
-            self.beside(self._decode, self.packets)
+            self.beside(self.decode, self.packets)
             self.packets = []
 
-    def _decode(self, packets: list[Any]) -> None:
+    def decode(self, packets: list[Any]) -> None:
+        """Decode packets here and now; lay the sound down."""
         for packet in packets:
-            for frame in decoded(self.stream, packet):
+            for frame in decoded(self.stream, packet) if self.wants(packet) else ():
                 self._add(frame)
 
     def _add(self, frame: av.AudioFrame) -> None:

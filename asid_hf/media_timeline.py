@@ -13,6 +13,10 @@ from typing import Any
 import av
 import numpy as np
 
+# Bytes of sound kept from the scan, and what holds a packet besides; more sound than that (an hour at 128 kbit/s) is
+# read a second time, beside the pictures.
+KEPT_SOUND, PACKET = 1 << 26, 512
+
 
 def packets(container: Any, streams: list, stop: threading.Event) -> Iterator[Any]:
     """Demux some streams until the end, or until nobody waits for the result any more.
@@ -42,7 +46,8 @@ class Timeline:
     stamps: (N,) int64, when each picture is shown, in ticks of the video stream, increasing; times: the same in s;
     stamped: whether the packets said so themselves; video_end, sound_start, sound_end: s; fps: pictures a second in
     the mean; present: share of the declared pictures that the file holds; first: what tells the first packet apart;
-    earliest: where to seek to for it, in ticks of which stream.
+    earliest: where to seek to for it, in ticks of which stream; sounds: the packets of the sound themselves, None where
+    they are over `KEPT_SOUND`.
 
     Example:
         >>> Timeline(np.zeros(1, int), np.zeros(1), True, video_end=0.04, sound_start=-0.02, sound_end=1.0).length
@@ -59,6 +64,7 @@ class Timeline:
     present: float = 1.0
     first: tuple = ()
     earliest: tuple[int, int] = (0, 0)
+    sounds: tuple[Any, ...] | None = None
 
     @property
     def start(self) -> float:
@@ -110,21 +116,26 @@ def scan(container: Any, video: Any, sound: Any, size: int, stop: threading.Even
         True
     """
     pictures: list[tuple] = []  # shown at, decoded at, length; in ticks
-    sounds: list[int] = []  # where each packet begins and ends
+    heard: list[int] = []  # where each packet of the sound begins and ends
+    sounds: list[Any] = []
+    weight = 0
     opening: dict[int, Any] = {}  # the first packet of each stream
     with contextlib.suppress(av.error.InvalidDataError):  # it breaks off there; `present` says how much is lost
         for packet in packets(container, [stream for stream in (video, sound) if stream is not None], stop):
             if not packet.size:
                 continue
             opening.setdefault(packet.stream_index, packet)
+            if packet.stream is sound and weight <= KEPT_SOUND:
+                weight += packet.size + PACKET
+                sounds.append(packet)
             stamp, length = packet.dts if packet.pts is None else packet.pts, max(packet.duration or 0, 0)
             if packet.is_discard:  # an edit list hides it
                 continue
             if packet.stream is video:
                 pictures.append((packet.pts, packet.dts, length))
             elif stamp is not None:
-                sounds += (stamp, stamp + length)
-    if not pictures and not sounds:
+                heard += (stamp, stamp + length)
+    if not pictures and not heard:
         return None
     if container.format.name == "avi":  # it stores no presentation times; those FFmpeg makes up are wrong with B-frames
         pictures = [(None, decoded, length) for _, decoded, length in pictures]
@@ -136,11 +147,12 @@ def scan(container: Any, video: Any, sound: Any, size: int, stop: threading.Even
         stamped,
         video_end,
         fps,
-        sound_start=float(min(sounds) * sound.time_base) if sounds else math.inf,
-        sound_end=float(max(sounds) * sound.time_base) if sounds else -math.inf,
+        sound_start=float(min(heard) * sound.time_base) if heard else math.inf,
+        sound_end=float(max(heard) * sound.time_base) if heard else -math.inf,
         present=_present(video, size) if pictures else 1.0,
         first=_identity(next(iter(opening.values()))),
         earliest=(earliest.dts or 0, earliest.stream_index),
+        sounds=tuple(sounds) if weight <= KEPT_SOUND else None,
     )
 
 

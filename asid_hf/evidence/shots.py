@@ -3,8 +3,7 @@
 A hard cut is a change of most of the picture that is large for the contrast of the two pictures, larger than the
 changes around it and still there once a flash would be over. A fade or dissolve is a stretch whose pictures are
 mixtures of two unlike pictures. What covers only a part of the picture (a title, a passer-by) and what moves the whole
-of it (a pan) is no boundary: before either is believed, cells of the pictures on its two sides are looked for in each
-other, for as long as many of them move alike the scene is the same.
+of it (a pan) is no boundary: before either is believed, the pictures on its two sides are checked to be two `scenes`.
 """
 
 from __future__ import annotations
@@ -19,9 +18,10 @@ import numpy as np
 from ..errors import MissingExtraError
 from ..schema import Shot
 from .light import picture_area
+from .scenes import is_mixture, same_scene
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 # 32 x 18 pixels keep the layout of a picture and drop its noise; 12 cells of 8 x 6 tell a title from a new picture.
 WIDTH, HEIGHT = 32, 18
@@ -36,15 +36,6 @@ CUT_CHANGE, CUT_CONTRAST = 10.0, 0.3
 NORMAL_HIGHLIGHTS, DARKEST = 120.0, 0.5
 # ... and stand out from the changes before and after it 1.8 times, in fast motion 1.2 times if the change is larger.
 CUT_RATIO, FAST_CUT_RATIO, FAST_CUT_CONTRAST = 1.8, 1.2, 0.6
-# One scene or two: the cells of one picture are looked for in the other (5 rows of 8 cells of 14 x 14 pixels).
-SCENE_ROWS, SCENE_COLUMNS, SCENE_CELL = 5, 8, 14
-# Least contrast of a cell to be looked for (grey levels), least correlation to be found, ...
-CELL_CONTRAST, CELL_FOUND = 3.0, 0.7
-# ... how far two cells may move apart (pixels, and share of their distance: zoom, turn, parallax), ...
-MOVED_APART, MOVED_APART_SHARE = 1.5, 0.1
-# ... the fewest that must move alike, the rows not counted where they stay (two of letters, or bars above and below),
-# and the least share in the others (250 cuts: up to 0.04, with letters and logos 0.17; a fast subject: 0.21 and more).
-MIN_ALIKE, ROWS_WITH_LETTERS, SAME_SCENE = 5, 2, 0.2
 # In fast motion the middles of the small pictures must also correlate less than this with their best places.
 SHIFTED = 0.6
 # A flash, or a lost frame, lasts less than this (s): pictures that far apart must differ too, at least by half as much.
@@ -58,10 +49,10 @@ FADE = 1.0  # s; how far from the middle of a fade its pictures are looked for
 # stretches of camera motion: 99 % above 0.5); the most that the middle shows of either; the contrast needed to judge.
 HALF_DISSOLVES = (0.25, 0.5, 0.75, 1.0, 1.3)
 SAME_CONTENT, NO_MIXTURE, MIDDLE_SHARE, MIXTURE_CONTRAST = 0.65, 0.42, 0.8, 6.0
-# A dissolve is believed if it joins two scenes and more than this share of the cells of its middle are rather mixed
-# than moved (camera motion: mostly below 0.1), or, as both cameras of a dissolve may move, if it is clearly one: what
-# is none in it, and what its middle shows more of one than of the other, together (false ones seen: 0.46 and more).
-MIXED, CLEAR_MIXTURE = 0.4, 0.42
+# A dissolve is believed if it joins two scenes and its middle is a mixture rather than moved, or, as both cameras of a
+# dissolve may move, if it is clearly one: what is none in it, and what its middle shows more of one than of the other,
+# together (false ones seen: 0.46 and more).
+CLEAR_MIXTURE = 0.42
 
 
 class _Sequence(NamedTuple):
@@ -173,7 +164,7 @@ def _hard_cuts(pictures: np.ndarray, images: np.ndarray, times: np.ndarray) -> l
     return [
         int(k) + 1
         for k in candidates
-        if (plain[k] or _match(pictures[k], pictures[k + 1]) < SHIFTED) and not _same_scene(images[k], images[k + 1])
+        if (plain[k] or _match(pictures[k], pictures[k + 1]) < SHIFTED) and not same_scene(images[k], images[k + 1])
     ]
 
 
@@ -190,81 +181,6 @@ def _match(one: np.ndarray, other: np.ndarray) -> float:
     middle = np.s_[HEIGHT // 4 : -(HEIGHT // 4), WIDTH // 4 : -(WIDTH // 4)]
     found = [cv2.matchTemplate(b, a[middle], cv2.TM_CCOEFF_NORMED).max() for a, b in ((one, other), (other, one))]
     return float(min(found))
-
-
-def _same_scene(one: np.ndarray, other: np.ndarray) -> bool:
-    """Whether two (h, w, 3) pictures show one scene: the camera moved, or much of what it sees, but not all of it.
-
-    Cells of either picture are looked for in the other (normalised cross-correlation, which exposure does not change).
-    In one scene many move alike; cells that chance finds do not. The rows with the most of them do not count: letters
-    and logos stay over a cut, but rarely in more than two rows.
-    """
-    return all(_share_alike(a, b) >= SAME_SCENE for a, b in ((one, other), (other, one)))
-
-
-def _share_alike(one: np.ndarray, other: np.ndarray) -> float:
-    """Share of the textured cells of `one`, less those moved out of view and those in the rows with the most found,
-    that are found in `other` and move alike."""
-    import cv2
-
-    one, other = _luma(one), _luma(other)
-    size = np.array(one.shape[::-1])
-    rows, columns = np.mgrid[:SCENE_ROWS, :SCENE_COLUMNS].reshape(2, -1) * SCENE_CELL
-    places, moves = np.stack([columns, rows], axis=1), np.full((len(rows), 2), np.nan)
-    textured = np.zeros(len(places), dtype=bool)
-    for index, part in _textured_cells(one):
-        textured[index] = True
-        _, found, _, place = cv2.minMaxLoc(cv2.matchTemplate(other, one[part], cv2.TM_CCOEFF_NORMED))
-        if found > CELL_FOUND:
-            moves[index] = place - places[index]
-    apart, distance = (np.linalg.norm(points[:, None] - points, axis=2) for points in (moves, places))
-    alike = apart <= MOVED_APART + MOVED_APART_SHARE * distance  # false where not found: NaN
-    most = alike.sum(axis=1).argmax()
-    if alike[most].sum() < MIN_ALIKE:
-        return 0.0
-    middles = places + SCENE_CELL / 2 + moves[most]
-    in_view = textured & ((middles > 0) & (middles < size)).all(axis=1)
-    agreeing, in_view = (cells.reshape(SCENE_ROWS, -1).sum(axis=1) for cells in (alike[most], in_view))
-    stays = np.median(np.linalg.norm(moves[alike[most]], axis=1)) <= 1
-    rows = np.argsort(agreeing)[: -ROWS_WITH_LETTERS if stays else None]
-    return float(agreeing[rows].sum() / max(in_view[rows].sum(), 1))
-
-
-def _is_mixture(before: np.ndarray, middle: np.ndarray, after: np.ndarray) -> bool:
-    """Whether the middle one of three (h, w, 3) pictures is rather a mixture of the others than one of them moved.
-
-    Each of its textured cells is compared with the best mixture of the same cells of the others (least squares) and
-    with the best place in either; what stays as it is is no mixture.
-    """
-    import cv2
-
-    before, middle, after = _luma(before), _luma(middle), _luma(after)
-    mixed = []
-    for _, part in _textured_cells(middle):
-        moved = max(cv2.matchTemplate(image, middle[part], cv2.TM_CCOEFF_NORMED).max() for image in (before, after))
-        cell, *ends = (image[part].ravel() - image[part].mean() for image in (middle, before, after))
-        shares = np.linalg.lstsq(np.stack(ends, axis=1), cell, rcond=None)[0]
-        mixture = np.maximum(shares, 0) @ np.stack(ends)
-        stays = ends[0] @ ends[1] > CELL_FOUND * np.linalg.norm(ends[0]) * np.linalg.norm(ends[1])
-        mixed.append(not stays and mixture @ cell > moved * np.linalg.norm(mixture) * np.linalg.norm(cell))
-    return not mixed or float(np.mean(mixed)) > MIXED
-
-
-def _luma(image: np.ndarray) -> np.ndarray:
-    """(h, w, 3) uint8 -> (rows, columns) float32 luma, cells side by side."""
-    import cv2
-
-    size = (SCENE_COLUMNS * SCENE_CELL, SCENE_ROWS * SCENE_CELL)
-    luma = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)
-    return cv2.resize(luma, size, interpolation=cv2.INTER_AREA).astype(np.float32)
-
-
-def _textured_cells(luma: np.ndarray) -> Iterator[tuple[int, tuple[slice, slice]]]:
-    """Number and place of every cell, row by row, that has enough contrast to be recognised."""
-    contrasts = luma.reshape(SCENE_ROWS, SCENE_CELL, SCENE_COLUMNS, SCENE_CELL).std(axis=(1, 3))
-    for index in np.flatnonzero(contrasts > CELL_CONTRAST):
-        top, left = (SCENE_CELL * k for k in divmod(int(index), SCENE_COLUMNS))
-        yield int(index), np.s_[top : top + SCENE_CELL, left : left + SCENE_CELL]
 
 
 def _merge_over_blanks(cuts: list[int], blank: np.ndarray) -> list[int]:
@@ -295,7 +211,7 @@ def _gradual(
         if not apart or not _differ(sequence.pictures[first], sequence.pictures[last]):
             continue
         before, middle, after = sequence.images_at(first, place, last)
-        if not _same_scene(before, after) and (badness < CLEAR_MIXTURE or _is_mixture(before, middle, after)):
+        if not same_scene(before, after) and (badness < CLEAR_MIXTURE or is_mixture(before, middle, after)):
             chosen.append((place, reach))
     return [int(kept[place]) for place, _ in chosen]
 
@@ -314,7 +230,7 @@ def _fades(sequence: _Sequence) -> list[tuple[int, int]]:
         if len(before) and len(after):
             a, b = before[norms[before].argmax()], after[norms[after].argmax()]
             unlike = _unlike(vectors[a] @ vectors[b], norms[a], norms[b], size * MIXTURE_CONTRAST**2)
-            if unlike and _differ(pictures[a], pictures[b]) and not _same_scene(*sequence.images_at(a, b)):
+            if unlike and _differ(pictures[a], pictures[b]) and not same_scene(*sequence.images_at(a, b)):
                 found.append((int(place), reach // 2))
     return found
 

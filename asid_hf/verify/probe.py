@@ -28,7 +28,7 @@ class Probe(Stage):
 
     def run(self, row: Row) -> Row:
         """Open the clip and note what it is."""
-        probe = clip_of(row["video"], stills=self.stills, allow_remote=self.allow_remote).probe
+        probe = clip_of(row["video"], stills=self.stills, allow_remote=self.allow_remote).clip.probe
         return {
             "duration": probe.duration,
             "width": probe.width,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from asid_hf.evidence.sound import measure_sound
 from asid_hf.evidence.speech import recognise_speech
 from asid_hf.schema import Evidence, Utterance
 from asid_hf.verify.clips import clip_of
@@ -35,15 +34,15 @@ class Transcribe(Stage):
 
     def run(self, row: Row) -> Row:
         """Recognise the clip's speech."""
-        clip = clip_of(row["video"], stills=self.stills, allow_remote=self.allow_remote)
+        heard = clip_of(row["video"], stills=self.stills, allow_remote=self.allow_remote)
         evidence = dict(row.get("evidence") or dict.fromkeys(SENSORS))
-        evidence["sound"] = evidence["sound"] or measure_sound(clip.audio, clip.sample_rate)
-        if clip.audio is None:
+        evidence["sound"] = evidence["sound"] or heard.hearing.result()
+        if heard.clip.audio is None:
             return {"evidence": evidence, "transcript": []}
-        evidence["speech"] = recognise_speech(clip.audio, evidence["sound"], recogniser=self.recogniser)
-        verified = [heard for heard in evidence["speech"]["utterances"] if heard["status"] == "verified"]
+        evidence["speech"] = recognise_speech(heard.clip.audio, evidence["sound"], recogniser=self.recogniser)
+        verified = [said for said in evidence["speech"]["utterances"] if said["status"] == "verified"]
         fields = tuple(Utterance.__annotations__)
         return {
             "evidence": evidence,
-            "transcript": [{field: heard.get(field) for field in fields} for heard in verified],
+            "transcript": [{field: said.get(field) for field in fields} for said in verified],
         }
