@@ -13,6 +13,7 @@ import socket
 import struct
 import sys
 import threading
+import time
 import types
 from collections.abc import Iterator
 from fractions import Fraction
@@ -23,7 +24,7 @@ import av
 import numpy as np
 import pytest
 
-from asid_hf import media, media_source, media_streams
+from asid_hf import media, media_source, media_streams, media_timeline
 from asid_hf.errors import InputError, MediaError
 from asid_hf.media import Clip, open_clip, smart_resize
 from asid_hf.media_budget import Budget, frame_count, frame_places, frame_size
@@ -483,8 +484,8 @@ def test_pictures_the_decoder_may_pass_over_change_nothing(film: Path) -> None:
     every = open_clip(film, fps=25)  # nothing to pass over
     some = open_clip(film, fps=5)
     assert len(some.frames) == 10
-    for frame, time in zip(some.frames, some.frame_times, strict=True):
-        assert np.array_equal(frame, every.frames[np.searchsorted(every.frame_times, time - 1e-6)])
+    for frame, shown in zip(some.frames, some.frame_times, strict=True):
+        assert np.array_equal(frame, every.frames[np.searchsorted(every.frame_times, shown - 1e-6)])
 
 
 @pytest.mark.parametrize(("width", "height"), [(97, 61), (35, 501), (2, 2), (33, 33)])
@@ -829,6 +830,58 @@ def test_the_thread_given_up_ends(indexed: bytes) -> None:
         if thread.name.startswith("open_clip"):
             thread.join(10)
             assert not thread.is_alive()
+
+
+# --- the sound ahead --------------------------------------------------------------------------------------------------
+
+
+def test_the_sound_is_told_before_the_first_picture_is_decoded(film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[np.ndarray] = []
+    pictures = media_streams.Film.feed
+
+    def wait_for_sound(self: Any, packet: Any) -> None:
+        deadline = time.monotonic() + 10
+        while not told and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert told, "no sound after 10 s"
+        pictures(self, packet)
+
+    monkeypatch.setattr(media_streams.Film, "feed", wait_for_sound)
+    clip = open_clip(film, on_audio=told.append)
+    assert len(told) == 1
+    np.testing.assert_array_equal(told[0], clip.audio)
+
+
+@pytest.mark.parametrize("options", [{}, {"audio": False}])
+def test_sound_too_large_to_keep_is_read_beside_the_pictures_and_is_the_same(
+    film: Path, monkeypatch: pytest.MonkeyPatch, options: dict
+) -> None:
+    kept = open_clip(film, analysis=True, **options)
+    told: list[Any] = []
+    monkeypatch.setattr(media_timeline, "KEPT_SOUND", 1000)
+    read = open_clip(film, analysis=True, on_audio=told.append, **options)
+    assert read.probe == kept.probe
+    np.testing.assert_array_equal(read.frames, kept.frames)
+    np.testing.assert_array_equal(read.analysis.images, kept.analysis.images)
+    if options:
+        assert told == [None] and kept.audio is read.audio is None
+    else:
+        np.testing.assert_array_equal(read.audio, kept.audio)
+        np.testing.assert_array_equal(told[0], kept.audio)
+
+
+def test_a_clip_without_sound_tells_so(folder: Path) -> None:
+    told: list[Any] = []
+    open_clip(write(folder / "untold.mp4", [flat(k) for k in range(10)]), on_audio=told.append)
+    assert told == [None]
+
+
+def test_what_the_listener_raises_reaches_the_caller(film: Path) -> None:
+    def fail(_: Any) -> None:
+        raise ArithmeticError("cannot be measured")
+
+    with pytest.raises(ArithmeticError, match="cannot be measured"):
+        open_clip(film, on_audio=fail)
 
 
 # --- the thread beside ------------------------------------------------------------------------------------------------
