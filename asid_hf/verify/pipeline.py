@@ -9,11 +9,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -38,6 +35,7 @@ from asid_hf.verify.refine import Refine
 from asid_hf.verify.repair_format import RepairFormat
 from asid_hf.verify.stage import Chain, Row, Stage, public_name, versions
 from asid_hf.verify.transcribe import Transcribe
+from asid_hf.verify.workers import workers_end_with_this_process
 from asid_hf.version import __version__
 
 if TYPE_CHECKING:
@@ -286,7 +284,7 @@ def _map(
     from multiprocess import TimeoutError as Unready
 
     try:
-        with _stopped_here_only():
+        with workers_end_with_this_process():
             return dataset.map(
                 step,
                 batched=True,
@@ -301,20 +299,6 @@ def _map(
         if isinstance(error.__context__, KeyboardInterrupt):
             raise error.__context__ from None
         raise
-
-
-@contextmanager
-def _stopped_here_only() -> Iterator[None]:
-    """Let Ctrl-C, which reaches every process, stop this one, which ends those it started without a word of theirs."""
-    before, here = signal.getsignal(signal.SIGINT), os.getpid()
-    if not callable(before) or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    signal.signal(signal.SIGINT, lambda number, frame: before(number, frame) if os.getpid() == here else None)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _all_stages(config: VerifyConfig) -> tuple[Stage, ...]:

@@ -217,6 +217,25 @@ def test_a_killed_run_goes_on_with_every_clip_exactly_once(tmp_path: Path, opene
     assert sorted(rows_of(output)) == [f"clip{index:02d}" for index in range(50)]
 
 
+@pytest.mark.skipif(not hasattr(os, "register_at_fork"), reason="no process is forked on this system")
+def test_the_processes_of_a_killed_run_end_with_it(tmp_path: Path) -> None:
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    for index in range(60):
+        make_clip(folder / f"clip{index:02d}.mp4", 2.0, tone=300)
+    output = tmp_path / "out"
+    command = [sys.executable, "-m", "asid_hf.cli", "verify", str(folder), "--output", str(output)]
+    command += ["--no-screen-text", "--num-proc", "2"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    journal = output / ".asid" / "measured.sqlite"
+    deadline = time.monotonic() + 120
+    while _measured(journal) < 4 and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=30)  # returns when the last process that holds the other end of stdout is gone
+    assert 4 <= _measured(journal) < 60
+
+
 def _measured(journal: Path) -> int:
     if not journal.exists():
         return 0
