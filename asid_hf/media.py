@@ -2,9 +2,9 @@
 
 One container open gives everything: a pass over the packets reads the exact presentation times (cheap, nothing is
 decoded) and keeps the sound's, then one decoding pass takes the pictures wanted, and all the sound beside them. The
-parts of this room, the only one that knows a decoder: `media_source` (what may be opened), `media_timeline` (times),
-`media_budget` (which pictures, how large), `media_streams` (pictures and sound), `media_threads` (a stalling file, work
-beside the decoder).
+parts of this room, the only one that knows a decoder: `media_source` (what may be opened), `media_timeline` (packets
+and times), `media_budget` (which pictures, how large), `media_film` (pictures), `media_track` (sound), `media_threads`
+(a stalling file, work beside the decoder).
 
 The time axis starts at 0 with the first presented picture or sound, whichever comes first; frames, images, stills and
 samples lie on it. Sample n of the audio is at n / 16000 s: a late sound track begins with zeros, holes are zeros.
@@ -25,17 +25,19 @@ import numpy as np
 try:
     from asid_hf.errors import MediaError
     from asid_hf.media_budget import FRAME_PIXELS, MAX_DURATION, MIN_PIXELS, TOTAL_PIXELS, Budget, smart_resize
+    from asid_hf.media_film import Film, shown_size
     from asid_hf.media_source import Source, check_source, explain, open_container, source_name
-    from asid_hf.media_streams import SAMPLE_RATE, Film, Track, shown_size
     from asid_hf.media_threads import Beside, within
     from asid_hf.media_timeline import Timeline, packets, scan
+    from asid_hf.media_track import SAMPLE_RATE, Track
 except ImportError:  # beside the remote code on the Hub, where asid_hf is not installed
     from .errors import MediaError
     from .media_budget import FRAME_PIXELS, MAX_DURATION, MIN_PIXELS, TOTAL_PIXELS, Budget, smart_resize
+    from .media_film import Film, shown_size
     from .media_source import Source, check_source, explain, open_container, source_name
-    from .media_streams import SAMPLE_RATE, Film, Track, shown_size
     from .media_threads import Beside, within
     from .media_timeline import Timeline, packets, scan
+    from .media_track import SAMPLE_RATE, Track
 
 TIMEOUT, TIMEOUT_PER_BYTE = 120.0, 2e-6  # s
 

@@ -1,4 +1,4 @@
-"""When everything in a clip is presented: read off the packets, before anything is decoded."""
+"""The packets of a clip: when each is presented, read off before anything is decoded, and what it decodes to."""
 
 from __future__ import annotations
 
@@ -37,6 +37,20 @@ def packets(container: Any, streams: list, stop: threading.Event) -> Iterator[An
         if stop.is_set():
             raise TimeoutError("given up by the caller")
         yield packet
+
+
+def decoded(stream: Any, packet: Any) -> list[Any]:
+    """The frames of a packet, none of one that is damaged; of None, the frames that the decoder still holds.
+
+    Example:
+        >>> from types import SimpleNamespace as Made
+        >>> decoded(Made(decode=lambda packet: ["frame"]), None)
+        ['frame']
+    """
+    try:
+        return stream.decode(packet)
+    except av.FFmpegError:
+        return []
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ import av
 import numpy as np
 import pytest
 
-from asid_hf import media, media_source, media_streams, media_timeline
+from asid_hf import media, media_film, media_source, media_timeline, media_track
 from asid_hf.errors import InputError, MediaError
 from asid_hf.media import Clip, open_clip, smart_resize
 from asid_hf.media_budget import Budget, frame_count, frame_places, frame_size
@@ -837,7 +837,7 @@ def test_the_thread_given_up_ends(indexed: bytes) -> None:
 
 def test_the_sound_is_told_before_the_first_picture_is_decoded(film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[np.ndarray] = []
-    pictures = media_streams.Film.feed
+    pictures = media_film.Film.feed
 
     def wait_for_sound(self: Any, packet: Any) -> None:
         deadline = time.monotonic() + 10
@@ -846,7 +846,7 @@ def test_the_sound_is_told_before_the_first_picture_is_decoded(film: Path, monke
         assert told, "no sound after 10 s"
         pictures(self, packet)
 
-    monkeypatch.setattr(media_streams.Film, "feed", wait_for_sound)
+    monkeypatch.setattr(media_film.Film, "feed", wait_for_sound)
     clip = open_clip(film, on_audio=told.append)
     assert len(told) == 1
     np.testing.assert_array_equal(told[0], clip.audio)
@@ -915,12 +915,12 @@ def test_an_error_of_the_caller_is_the_one_raised_and_the_thread_ends() -> None:
     assert "open_clip beside" not in {thread.name for thread in threading.enumerate()}
 
 
-@pytest.mark.parametrize(("reader", "step"), [("_Wanted", "take"), ("Track", "_lay")])
-def test_what_fails_beside_fails_the_clip(film: Path, monkeypatch: pytest.MonkeyPatch, reader: str, step: str) -> None:
+@pytest.mark.parametrize(("reader", "step"), [(media_film._Wanted, "take"), (media_track.Track, "_lay")])
+def test_what_fails_beside_fails_the_clip(film: Path, monkeypatch: pytest.MonkeyPatch, reader: type, step: str) -> None:
     def fail(*_: Any) -> None:
         raise MemoryError("no room")
 
-    monkeypatch.setattr(getattr(media_streams, reader), step, fail)
+    monkeypatch.setattr(reader, step, fail)
     with pytest.raises(MemoryError, match="no room"):
         open_clip(film)
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("open_clip")]
@@ -1010,7 +1010,16 @@ def test_the_files_work_as_remote_code_beside_each_other(
 ) -> None:
     room = folder / "remote_code"
     room.mkdir()
-    for name in ("errors", "media", "media_budget", "media_source", "media_streams", "media_threads", "media_timeline"):
+    for name in (
+        "errors",
+        "media",
+        "media_budget",
+        "media_film",
+        "media_source",
+        "media_threads",
+        "media_timeline",
+        "media_track",
+    ):
         shutil.copy(Path(media.__file__).with_name(f"{name}.py"), room)
     for name in [name for name in sys.modules if name.split(".")[0] == "asid_hf"]:
         monkeypatch.setitem(sys.modules, name, None)

@@ -13,7 +13,16 @@ import pytest
 ROOT = Path(__file__).parents[1]
 LAYERS = (  # a room may import from its own layer and from those before it
     {"schema", "errors", "version"},
-    {"media", "media_budget", "media_source", "media_streams", "media_threads", "media_timeline", "prompts"},
+    {
+        "media",
+        "media_budget",
+        "media_film",
+        "media_source",
+        "media_threads",
+        "media_timeline",
+        "media_track",
+        "prompts",
+    },
     {"evidence", "chat", "dataset_builder", "captioner"},
     {"demo"},
     {"verify"},
