@@ -132,7 +132,3 @@ def verify(
     if not report["kept"]:
         typer.secho(f"asid: no clip could be read; see {output / 'rejects.jsonl'}.", err=True, fg="red")
         raise typer.Exit(NOTHING_KEPT)
-
-
-if __name__ == "__main__":
-    main()

@@ -17,7 +17,7 @@ from asid_hf.version import __version__
 
 
 def asid(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "asid_hf.cli", *map(str, arguments)]
+    command = [sys.executable, "-m", "asid_hf", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=280)
 
 
@@ -106,7 +106,7 @@ def test_a_run_stopped_by_ctrl_c_says_how_to_go_on(processes: int, tmp_path: Pat
     (tmp_path / "clips").mkdir()
     for index in range(40):
         make_clip(tmp_path / "clips" / f"clip{index:02d}.mp4", 2.0, tone=300)
-    command = [sys.executable, "-m", "asid_hf.cli", "verify", "clips", "--output", "out", "--num-proc", str(processes)]
+    command = [sys.executable, "-m", "asid_hf", "verify", "clips", "--output", "out", "--num-proc", str(processes)]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=tmp_path, start_new_session=True
     )

@@ -29,7 +29,7 @@ LAYERS = (  # a room may import from its own layer and from those before it
     {"training"},
     {"evaluation"},
     {"hub", "app"},
-    {"cli"},
+    {"cli", "__main__"},
 )
 FREE_OF_OURS = {"schema", "errors", "version"}
 

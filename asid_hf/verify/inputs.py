@@ -15,11 +15,11 @@ from urllib.parse import urlsplit
 from asid_hf.dataset_builder.sources import BadLine, CaptionRow, read_captions
 from asid_hf.errors import InputError
 from asid_hf.schema import ATTRIBUTES, Candidate
+from asid_hf.verify.saved import is_saved, saved_records
 from asid_hf.verify.stage import Row, public_name
 
 VIDEO_SUFFIXES = frozenset(".mp4 .m4v .mov .mkv .webm .avi .mpg .mpeg .ts .mts .m2ts .flv .wmv .3gp .ogv .mxf".split())
 MAX_CAPTION = 50_000  # characters; the longest reference is 6,000, a longer text is a runaway model or an attack
-_SAVED = ("state.json", "dataset_dict.json")  # what `save_to_disk` leaves
 _EMPTY = {
     "duration": None,
     "width": None,
@@ -289,67 +289,10 @@ def collect(inputs: Iterable[str], video_root: str | Path | None = None) -> list
         ['no-such-clip.mp4']
     """
     inputs = list(inputs)
-    saved = [given for given in inputs if _is_dataset(given)]
+    saved = [given for given in inputs if is_saved(given)]
     others = [given for given in inputs if given not in saved]
-    records = [record for given in saved for record in _dataset_records(Path(given), video_root)]
+    records = [record for given in saved for record in saved_records(Path(given), video_root)]
     return [*records, *(find_videos(others) if others or not saved else [])]
-
-
-def _is_dataset(given: str) -> bool:
-    return any(os.path.isfile(os.path.join(given, name)) for name in _SAVED) or any(_shards(Path(given)))
-
-
-def _shards(folder: Path) -> list[Path]:
-    if not os.path.isdir(folder):  # which, unlike Path.is_dir, takes any name
-        return []
-    return sorted(folder.glob("data/*.parquet")) or sorted(folder.glob("*.parquet"))
-
-
-def _dataset_records(folder: Path, video_root: str | Path | None) -> list[dict]:
-    from datasets.exceptions import DatasetsError
-    from pyarrow import ArrowException
-
-    try:
-        return list(_read_records(folder, Path(video_root or folder).resolve()))
-    except (OSError, ValueError, TypeError, LookupError, NotImplementedError, DatasetsError, ArrowException) as error:
-        cause = error.__cause__ or error
-        elsewhere = isinstance(cause, OSError) and cause.filename and not str(cause.filename).startswith(str(folder))
-        hint = " If that is the cache, name a folder to write to in HF_DATASETS_CACHE." if elsewhere else ""
-        message = f"{type(cause).__name__}: {' '.join(str(cause).split())[:300]}"
-        raise InputError(
-            f"The saved dataset {folder} cannot be read ({message}). Its column `video` has to hold paths or "
-            f"videos.{hint}"
-        ) from error
-
-
-def _read_records(folder: Path, root: Path) -> Iterator[dict]:
-    from datasets import Dataset, DatasetDict, Value, Video, concatenate_datasets, load_from_disk
-    from pyarrow.parquet import read_metadata
-
-    if _shards(folder):
-        filled = [str(shard) for shard in _shards(folder) if read_metadata(shard).num_rows]
-        if not filled:  # which `datasets` cannot read
-            return
-        dataset = Dataset.from_parquet(filled, keep_in_memory=False)
-    else:
-        dataset = load_from_disk(str(folder))
-        dataset = concatenate_datasets(list(dataset.values())) if isinstance(dataset, DatasetDict) else dataset
-    if "video" not in dataset.column_names:
-        raise InputError(f"The dataset {folder} has no `video` column (it has {', '.join(dataset.column_names)}).")
-    if dataset.features["video"] != Value("string"):
-        dataset = dataset.cast_column("video", Video(decode=False))
-    wanted = [c for c in ("video", "video_id", "source", "caption") if c in dataset.column_names]
-    for number, record in enumerate(dataset.select_columns(wanted)):
-        value = record["video"]
-        if isinstance(value, str) or value is None:
-            value = {"path": value, "bytes": None}
-        if value["bytes"] is None and value["path"]:
-            value = {**value, "path": str(_inside(folder / value["path"], root, folder))}
-        if not isinstance(record.get("caption"), str | None):
-            raise TypeError(f"the caption of row {number} is no text")
-        unnamed = None if value["path"] else f"{number:06d}"
-        names = {column: str(record[column]) for column in ("video_id", "source") if record.get(column) is not None}
-        yield {**record, "video": value, "video_id": unnamed, **names}
 
 
 def _stem(path: str | None) -> str:
@@ -357,14 +300,3 @@ def _stem(path: str | None) -> str:
     if not path:
         return ""
     return Path(_storable(public_name(path if "://" in path else os.path.abspath(path)))).stem
-
-
-def _inside(path: Path, root: Path, folder: Path) -> Path:
-    """A dataset is somebody's file: its paths may only lead where its user lets them."""
-    resolved = path.resolve()
-    if not resolved.is_relative_to(root):
-        raise InputError(
-            f"The dataset {folder} names the video {path}, which lies outside {root}. If you trust it, name the folder "
-            "that holds the videos with --video-root."
-        )
-    return resolved

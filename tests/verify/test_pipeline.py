@@ -201,7 +201,7 @@ def test_a_killed_run_goes_on_with_every_clip_exactly_once(tmp_path: Path, opene
     for index in range(50):
         make_clip(folder / f"clip{index:02d}.mp4", 0.5, tone=300 if index % 2 else None)
     output = tmp_path / "out"
-    command = [sys.executable, "-m", "asid_hf.cli", "verify", str(folder), "--output", str(output), "--no-screen-text"]
+    command = [sys.executable, "-m", "asid_hf", "verify", str(folder), "--output", str(output), "--no-screen-text"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     journal = output / ".asid" / "measured.sqlite"
     deadline = time.monotonic() + 120
@@ -224,7 +224,7 @@ def test_the_processes_of_a_killed_run_end_with_it(tmp_path: Path) -> None:
     for index in range(60):
         make_clip(folder / f"clip{index:02d}.mp4", 2.0, tone=300)
     output = tmp_path / "out"
-    command = [sys.executable, "-m", "asid_hf.cli", "verify", str(folder), "--output", str(output)]
+    command = [sys.executable, "-m", "asid_hf", "verify", str(folder), "--output", str(output)]
     command += ["--no-screen-text", "--num-proc", "2"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     journal = output / ".asid" / "measured.sqlite"
