@@ -1,8 +1,8 @@
 """Which of the eight attributes a sentence is about, so that a caption can be filed by attribute without a model.
 
-Claims decide the clear cases (quoted words, sounds, text on screen). The rest goes to a linear classifier over some 150
-features of wording: classes of words, what the sentence starts with, what is said of that. The word lists, written by
-hand, and the weights stand in `attribution.json`; `benchmarks/train_attribution.py` fits the weights.
+What is quoted as spoken is speech. The rest goes to a linear classifier over features of wording: the claims made,
+classes of words, what the sentence starts with, what is said of that, and common words themselves. The word lists,
+written by hand, and the weights stand in `attribution.json`; `benchmarks/train_attribution.py` fits the weights.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from asid_hf.verify.claims import Claim, parse_claims
 
 _LONGEST = 4000  # characters of a sentence that are looked at; longer ones are no prose
 _SECOND_BEST = 0.25  # least probability of a further attribute
+_WORD = re.compile(r"[a-z]+|_")
+_FIRST_WORDS = 6
 _TOKEN = re.compile(r"[a-zé]+(?:['’-][a-zé]+)*|_|[.!?…]['\"”’)]+$")
 
 _LINK = (
@@ -106,20 +108,13 @@ def attributes_of(sentence: str, previous: str = "") -> list[str]:
 
 
 def decided_by_claims(features: set[str]) -> str | None:
-    """The attribute of a sentence whose claims leave no doubt: quoted or reported speech, sound, text on screen.
+    """The attribute of a sentence whose claims leave no doubt: quoted speech.
 
     Example:
         >>> decided_by_claims({"claim:speech:quote"})
         'speech'
     """
-    if "claim:speech:quote" in features:
-        return "speech"
-    worn = {"head:person", "has:clothes"} <= features and "writing" not in features  # a name on somebody's shirt
-    if features & {"claim:screen_text:quote", "claim:screen_text:present"} and not worn:
-        return "objects"
-    if features & {"claim:speech:reported", "claim:sound"}:
-        return "speech"
-    return None
+    return "speech" if "claim:speech:quote" in features else None
 
 
 def score(features: set[str], weights: dict[str, dict[str, float]]) -> dict[str, float]:
@@ -167,7 +162,8 @@ def features_of(sentence: str, previous: str = "") -> set[str]:
     found |= {f"start:{word.strip()}" for word in _STARTS if word in text[:30]}
     found |= _word_features(body) | _head_features(body)
     found |= _shape_features(sentence, text)
-    return found
+    words = _WORD.findall(text)
+    return found | {f"word:{word}" for word in words} | {f"first:{word}" for word in words[:_FIRST_WORDS]}
 
 
 def _claims_within(sentence: str, previous: str) -> list[Claim]:
