@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from asid_hf.schema import Utterance
 from asid_hf.verify import phrasing
 from asid_hf.verify.case import Case, case_of, overlap
+from asid_hf.verify.checks.reported import told_clause
 from asid_hf.verify.checks.retime import wrong_time
 from asid_hf.verify.checks.screen_text import read_on_screen
 from asid_hf.verify.claims import Claim
 from asid_hf.verify.findings import Verdict, findings_of
 from asid_hf.verify.stage import Row, Stage
-from asid_hf.verify.words import Heard, align_quote, content_words
+from asid_hf.verify.words import Heard, align_quote, content_words, is_like
 
 SALIENT_WORDS = 3  # an utterance of as many words must be mentioned
 _VOICE = re.compile(
@@ -32,6 +33,10 @@ _NOBODY = re.compile(
 )
 VOICE_SECONDS = 1.2  # a stretch of speech as long as this is no flicker of the voice detector
 FLICKER, FASTEST_WORD = 0.5, 0.12  # s: what is shorter is no utterance; the fastest talkers take this a word
+# Speech told in other words was not said where it has so many content words, none of them spoken, and no more than a
+# chance rhyme; but as other words may tell the same, the finding is less sure. Its time is judged where most of it was.
+UNSAID_WORDS, UNSAID_SHARE, UNSAID_CONFIDENCE = 4, 0.25, 0.6
+SAID_SHARE = 0.75
 MENTIONED = 0.6  # share of an utterance's content words that makes it mentioned
 
 
@@ -83,7 +88,7 @@ def _is_about_speech(claim: Claim, case: Case) -> bool:
     sentence = case.sentence_at(claim.start)
     if sentence and any(c.quote and sentence.start <= c.start < sentence.end for c in case.claims_of("speech")):
         return False  # the words that introduce or take up its quotation
-    by_somebody = bool(claim.speaker and _PERSON.search(claim.speaker))
+    by_somebody = bool(_PERSON.search(claim.speaker or claim.span))
     return by_somebody or bool(_VOICE.search(claim.span)) or _denies(claim, case)
 
 
@@ -142,11 +147,31 @@ def _better(near: Heard, anywhere: Heard) -> Heard:
 
 
 def _reported(claim: Claim, case: Case) -> Verdict | None:
-    """Speech without its words: wrong only where nothing that could be speech was heard."""
-    if case.transcript or _doubtful(case, (0.0, case.duration)):
+    """Speech without its words: wrong where nobody speaks, or nobody says anything like what it tells."""
+    if not case.transcript:
+        if _doubtful(case, (0.0, case.duration)):
+            return None
+        evidence = " ".join(phrasing.say_sound(_sound(case), case.duration)) or "No speech was heard."
+        return _verdict(claim, case, evidence, "nobody speaks", "")
+    clause = told_clause(claim, case)
+    return _told(claim, clause, case) if clause else None
+
+
+def _told(claim: Claim, clause: str, case: Case) -> Verdict | None:
+    told = set(content_words(clause))
+    spoken = {word for utterance in case.transcript for word in content_words(utterance["text"])}
+    said = {word for word in told if any(is_like(word, other) for other in spoken)}
+    if len(told) >= UNSAID_WORDS and len(said) <= UNSAID_SHARE * len(told) and not told & spoken:
+        if _doubtful(case, (0.0, case.duration)):
+            return None
+        return replace(_verdict(claim, case, _all_said(case), "nobody says this", ""), confidence=UNSAID_CONFIDENCE)
+    heard = align_quote(clause, case.transcript)
+    known = len(told) >= SALIENT_WORDS and len(said) >= SAID_SHARE * len(told) and heard.verdict != "absent"
+    window = case.window(claim)
+    if not known or claim.time is None or overlap(heard.start, heard.end, window) >= 0 or _doubtful(case, window):
         return None
-    evidence = " ".join(phrasing.say_sound(_sound(case), case.duration)) or "No speech was heard."
-    return _verdict(claim, case, evidence, "nobody speaks", "")
+    said_then = phrasing.say_utterance(_as_utterance(heard), case.duration)
+    return wrong_time(claim, case, heard.start, heard.end, said_then)
 
 
 def _denied(claim: Claim, case: Case) -> Verdict | None:

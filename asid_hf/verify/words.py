@@ -150,6 +150,16 @@ def content_words(text: str) -> list[str]:
     return [word for word in plain if word not in _FUNCTION_WORDS]
 
 
+def is_like(word: str, other: str) -> bool:
+    """Whether two words, as `content_words` gives them, may be the same: by their letters or their sound.
+
+    Example:
+        >>> is_like("closes", "closed"), is_like("road", "soup")
+        (True, False)
+    """
+    return _likeness(word, other) >= _ALIKE
+
+
 def _plain(word: str) -> str:
     word = _CONTRACTION.sub("", word.lower().replace("’", "'"))
     return str(_NUMBERS[word]) if word in _NUMBERS else word.removesuffix("'s").replace("'", "").replace(",", "")

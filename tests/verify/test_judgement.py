@@ -222,6 +222,41 @@ WRONG = {  # name -> (caption, facts, kind, reason, span, what the repaired capt
         ["From 2s to 6s, the camera pans right."],
         [],
     ),
+    "told in other words but never said": (
+        "A dog sits on the quay. The narrator explains that squirrels forget where they hide their nuts.",
+        {"transcript": [HELLO], "sound": heard((2.0, 5.0, "speech"))},
+        ("speech", "nobody says this", None),
+        ["opens again on Monday morning"],
+        ["squirrels"],
+    ),
+    "said by somebody according to whom": (
+        "A dog sits on the quay. According to a man off camera, squirrels forget where they hide their nuts.",
+        {"transcript": [HELLO], "sound": heard((2.0, 5.0, "speech"))},
+        ("speech", "nobody says this", None),
+        ["A dog sits on the quay."],
+        ["squirrels"],
+    ),
+    "told in other words at the wrong time": (
+        "At 15 seconds, a man says that the harbour opens again on Monday morning.",
+        {"transcript": [HELLO], "sound": heard((2.0, 5.0, "speech"))},
+        ("timeline", "it happens at another time, more than 2 s away", "At 15 seconds"),
+        ["At 2s, a man says that the harbour opens again on Monday morning."],
+        ["15"],
+    ),
+    "heard with words never said": (
+        'A dog sits on the quay. The voice-over is heard with the words "The engine needs oil after every journey."',
+        {"transcript": [HELLO], "sound": heard((2.0, 5.0, "speech"))},
+        ("speech", "nobody says this", None),
+        ["opens again on Monday morning"],
+        ["engine"],
+    ),
+    "what somebody is said to say": (
+        "'Nobody balloon where the submarine came from' is what the unseen man says at this point.",
+        {"transcript": [HELLO], "sound": heard((2.0, 5.0, "speech"))},
+        ("speech", "nobody says this", None),
+        ["opens again on Monday morning"],
+        ["balloon"],
+    ),
     "cut left out": (
         "A dog sits on the quay.",
         {"shots": shots(20.0, 8.0)},
@@ -269,6 +304,19 @@ def test_a_fault_is_found_and_repaired(name: str) -> None:
 
 
 RIGHT = {
+    "speech told in other words, one of them the same": (
+        "At 2s, a man says that the harbour is going to be accessible from Monday morning on, which opens the port.",
+        {"transcript": [HELLO]},
+    ),
+    "speech told in few other words": (
+        "At 2s, a man says that ships may return soon. The harbour opens again on Monday morning, he says.",
+        {"transcript": [HELLO]},
+    ),
+    "speech told in other words beside a voice that was not understood": (
+        'At 2s, a man says, "The harbour opens again on Monday morning." He adds that squirrels forget where they hide '
+        "their nuts.",
+        {"transcript": [HELLO], "sound": heard((2.0, 5.0, "speech"), (8.0, 12.0, "speech"))},
+    ),
     "near-quoted": ('At 2s, a man says, "the harbor opens again on monday morning".', {"transcript": [HELLO]}),
     "partly quoted": ('A man says that the harbour "opens again on Monday".', {"transcript": [HELLO]}),
     "misheard by the recogniser": (

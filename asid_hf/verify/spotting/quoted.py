@@ -82,7 +82,8 @@ _HEARD_BEHIND = re.compile(
     r"^[,.]?\s*(?:is|are|can be|was|were) (?:\w+ )?(?:heard|spoken|said|uttered|sung|shouted|whispered|audible)\b"
 )
 _WORDS_SAID = re.compile(
-    rf"\b(?:{REPORTING}|mouths?|mouthing|hears?) (?:\w+ )?(?:the |these |those )?(?:words?|phrases?|lines?)[,:]?\s*$"
+    rf"\b(?:{REPORTING}|mouths?|mouthing|hears?|heard) (?:\w+ )?(?:the |these |those )?(?:words?|phrases?|"
+    r"lines?)[,:]?\s*$"
 )
 _PLACED_BEHIND = re.compile(
     r"^[,.]?\s*(?:(?:is|are|was|being|now|also|then|that|which|both|still|prominently|clearly|briefly|"
@@ -109,7 +110,8 @@ _SUBJECT_BEHIND = (
     r"also )?)"
 )
 _SAID_BEHIND = re.compile(
-    rf"^[,.]?\s*(?:[a-z]+ly,? )?{_SUBJECT_BEHIND}(?:{REPORTING})\b(?<!ing)|^[,.]?\s*(?:says?|said|asks?|adds|explains|"
+    r"^[,.]?\s*(?:(?:is|was) (?:what|how|the \w+(?: that)?) )?(?:[a-z]+ly,? )?"
+    rf"{_SUBJECT_BEHIND}(?:{REPORTING})\b(?<!ing)|^[,.]?\s*(?:says?|said|asks?|adds|explains|"
     rf"replies|exclaims|shouts|remarks|whispers|answers|states|responds) (?:[a-z]+ )"
     r"|^[,.]?\s*(?:is|are|can be|was|echoes) (?:\w+ )?(?:heard|spoken|said|uttered|sung|audible)\b|^[,.]?\s*(?:in|"
     r"with|by) (?:an? |the |his |her )?(?:[\w'-]{1,30},? ){0,4}(?:tone|voice|narrator|narration|audio)\b"

@@ -32,7 +32,7 @@ REPORTING = (
     r"discuss(?:es|ing)|vocali[sz](?:es|ing)|recit(?:es|ing)|argu(?:es|ing)|lectur(?:es|ing)|sigh(?:s|ing|ed)?|"
     r"gasp(?:s|ing|ed)?|groan(?:s|ing|ed)?|concur(?:s|ring|red)?|scold(?:s|ing|ed)?|ponder(?:s|ing|ed)?|marvel(?:s|"
     r"ing|ed)?|mumbl(?:es?|ing|ed)|stammer(?:s|ing|ed)?|beg(?:s|ging|ged)|caution(?:s|ing|ed)?|affirm(?:s|ing|ed)?|"
-    r"recommend(?:s|ing|ed)?|reassur(?:es?|ing|ed))"
+    r"recommend(?:s|ing|ed)?|reassur(?:es?|ing|ed)|wants? to know)"
 )
 """Verbs that introduce quoted words, the shared ones ("continues", "reveals") too."""
 
@@ -115,7 +115,12 @@ _VOICE_TELLS = (
     rf"(?:\s+(?:also|then|further|[a-z]+ly|continues?|goes on|and))* (?P<tells>{_TELLS})"
     r"(?! (?:\w+ ){0,3}(?:music|sounds?|noises?|laughter|applause|cheer\w*)\b)"
 )
-_REPORTED = re.compile(rf"\b(?:(?P<voice>{_VOICE_TELLS}|{_VOICE})|{_OWN}|(?P<talk>{_TALK})|{_GIVES}|{_TOLD})\b")
+_ACCORDING = (
+    rf"according to (?:(?:the|an?|one|another|his|her|their|this) )?(?:[\w-]+ ){{0,2}}?{_SPEAKER_NOUN}(?!\w|'s|-)"
+)
+_REPORTED = re.compile(
+    rf"\b(?:(?P<voice>{_ACCORDING}|{_VOICE_TELLS}|{_VOICE})|{_OWN}|(?P<talk>{_TALK})|{_GIVES}|{_TOLD})\b"
+)
 _TELLER_BEFORE = re.compile(
     rf"\b(?:{_SPEAKER_NOUN}|he|she|they|i|who|someone|everyone|audio|narration|commentary)"
     r"(?: (?:is|are|then|also|again|now|further|\w+ly|continues? to|begins? to|starts? to|goes on to|and))* $"
