@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from facts import heard, light, move, said, shown
 from hypothesis import given
 from hypothesis import strategies as st
 
 from asid_hf.schema import ATTRIBUTES
+from asid_hf.verify import phrasing
 from asid_hf.verify.attribution import attributes_of, decided_by_claims, features_of, score, word_classes
 
 
@@ -33,6 +35,24 @@ from asid_hf.verify.attribution import attributes_of, decided_by_claims, feature
     ],
 )
 def test_the_best_home_of_a_plain_sentence(sentence: str, home: str) -> None:
+    assert attributes_of(sentence)[0] == home
+
+
+@pytest.mark.parametrize(
+    ("sentence", "home"),
+    [
+        (phrasing.say_cut(8.2, 20.0), "camera"),
+        (phrasing.say_move(move(4.0, 7.0, "zoom_in"), 20.0), "camera"),
+        (phrasing.say_move(move(4.0, 7.0, "tilt_up"), 20.0), "camera"),
+        (phrasing.say_light(light("dark", 0.1)), "camera"),
+        (phrasing.say_light_change(4.2, "bright", 20.0), "camera"),
+        (phrasing.say_utterance(said(1.0, 3.0, "Come in."), 20.0), "speech"),
+        (phrasing.say_sound(None, 20.0)[0], "speech"),
+        (phrasing.say_sound(heard((2.0, 8.0, "music")), 20.0)[0], "speech"),
+        (phrasing.say_screen_text(shown(2.0, 4.0, "EXIT"), 20.0), "objects"),
+    ],
+)
+def test_what_the_measured_annotator_writes_goes_home(sentence: str, home: str) -> None:
     assert attributes_of(sentence)[0] == home
 
 
