@@ -154,7 +154,16 @@ def _reported(claim: Claim, case: Case) -> Verdict | None:
         evidence = " ".join(phrasing.say_sound(_sound(case), case.duration)) or "No speech was heard."
         return _verdict(claim, case, evidence, "nobody speaks", "")
     clause = told_clause(claim, case)
-    return _told(claim, clause, case) if clause else None
+    return _told(replace(claim, time=claim.time or _only_time(claim, case)), clause, case) if clause else None
+
+
+def _only_time(claim: Claim, case: Case) -> tuple[float, float] | None:
+    """The time of a sentence that names one only, wherever it stands: what is told often comes before it."""
+    sentence = case.sentence_at(claim.start)
+    inside = [a for a in case.anchors if sentence and sentence.start <= a.start < sentence.end]
+    if len(inside) != 1 or inside[0].malformed or inside[0].kind == "duration":
+        return None
+    return inside[0].times[0], inside[0].times[-1]
 
 
 def _told(claim: Claim, clause: str, case: Case) -> Verdict | None:

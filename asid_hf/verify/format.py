@@ -41,7 +41,11 @@ _TIMES = (
     (re.compile(r" *\b(?:at|from|around) s(?:ec(?:ond)?s?)?\b(?=[,.; ])"), lambda m: ""),
     (re.compile(r"(?:(?<=^)|(?<=[.!?\n] ))\[(\d{1,4}(?:\.\d+)?s)(?=,)(?![^\[\]\n]{0,12}\])"), lambda m: f"At {m[1]}"),
     (re.compile(r"\b(?:At|Around|From) (?P<time>[:.]?\d[\d:.]*[\d:](?: ?s)?|:\d+)[,:]? *(?P<next>\w?)"), _lost_time),
-    (re.compile(r"\b(?:At|Around|From) (?:\d+s\d+|[?xX_]+ ?s)\b[,:]? *(\w?)"), lambda m: m[1].upper()),  # 2s8, ?s
+    (  # 2s8, ?s, -4s
+        re.compile(r"\b(?:At|Around|From) (?:\d+s\d+|[?xX_]+ ?s|- ?\d[\d.]* ?s)\b[,:]? *(\w?)"),
+        lambda m: m[1].upper(),
+    ),
+    (re.compile(r" *\b(?:at|around) - ?\d[\d.]* ?s\b"), lambda m: ""),
     (re.compile(r"(?:\b[Aa]t )?\[\d{0,2}:?\d?[xX?_nN]+[\dxX?_:]*\][,:]? *"), lambda m: ""),  # [00:0x]
     (re.compile(r"(?:\b[Aa]t )?\b\d{2}:\d?[xX?_]{1,2}(?!\w)[,:]? *"), lambda m: ""),
 )

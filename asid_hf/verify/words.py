@@ -25,7 +25,10 @@ _FUNCTION_WORDS = frozenset(
     "a an the this that these those and or but so then well oh um uh er ah yeah yes no not is are was were be been am "
     "do does did have has had will would shall should can could may might must to of in on at by for from with as it "
     "its i you he she we they me him her us them my your his our their s t re ve ll d m there here just really very "
-    "like know what which who if when".split()
+    "like know what which who if when cannot gonna wanna gotta lets "
+    # with their apostrophes, as `_plain` leaves them out: "won't" is heard as "will not" as often
+    "dont doesnt didnt isnt arent wasnt werent hasnt havent hadnt cant couldnt wont wouldnt shouldnt mustnt "
+    "aint".split()
 )
 SURE = 0.6
 """Confidence of a recognised word below which it may be another: there one in three is misread, above one in 34 (2,509

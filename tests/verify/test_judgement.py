@@ -243,6 +243,20 @@ WRONG = {  # name -> (caption, facts, kind, reason, span, what the repaired capt
         ["At 2s, a man says that the harbour opens again on Monday morning."],
         ["15"],
     ),
+    "told in other words before the wrong time": (
+        "The same voice points out that the harbour opens again on Monday morning at around 15s.",
+        {"transcript": [HELLO], "sound": heard((2.0, 5.0, "speech"))},
+        ("timeline", "it happens at another time, more than 2 s away", "at around 15s"),
+        ["opens again on Monday morning at 2s."],
+        ["15"],
+    ),
+    "a time below zero": (
+        "A dog sits on the quay. At -4s, it barks.",
+        {},
+        ("format", "no valid time", None),
+        ["A dog sits on the quay. It barks."],
+        ["-4"],
+    ),
     "heard with words never said": (
         'A dog sits on the quay. The voice-over is heard with the words "The engine needs oil after every journey."',
         {"transcript": [HELLO], "sound": heard((2.0, 5.0, "speech"))},

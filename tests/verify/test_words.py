@@ -108,3 +108,13 @@ def test_a_word_the_recogniser_was_unsure_of_contradicts_nothing() -> None:
 def test_a_number_said_elsewhere_does_not_stand_for_another() -> None:
     heard = said(0, 8, "We have seven boats, and after the long winter there are twenty new nets in the shed.")
     assert align_quote("We have twenty boats.", [heard]).wrong == ("twenty",)
+
+
+@pytest.mark.parametrize(
+    ("quoted", "spoken"),
+    [("You won't believe it.", "You will not believe it."), ("It isn't raining.", "It is not raining.")],
+)
+def test_a_contraction_is_the_words_it_stands_for(quoted: str, spoken: str) -> None:
+    said = [{"start": 1.0, "end": 2.0, "speaker": None, "text": spoken, "confidence": 1.0}]
+    assert align_quote(quoted, said).verdict == "matched"
+    assert align_quote(spoken, [{**said[0], "text": quoted}]).verdict == "matched"
