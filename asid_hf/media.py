@@ -13,6 +13,7 @@ samples lie on it. Sample n of the audio is at n / 16000 s: a late sound track b
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import threading
 from collections.abc import Callable
@@ -49,7 +50,8 @@ class Probe:
     """What a clip is. Times in seconds on its axis; sizes as shown, after rotation and pixel aspect.
 
     `fps` is the true mean rate (pictures presented over the time they cover), `frame_count` those pictures, `rotation`
-    the degrees clockwise that were applied to set them upright. Fields of a missing stream are 0 or None.
+    the degrees clockwise that were applied to set them upright. `has_audio`: whether the clip has a sound track, even
+    one that cannot be decoded. Fields of a missing stream are 0 or None.
 
     Example:
         >>> Probe(duration=1.0, has_video=False, has_audio=True, sample_rate=48000, channels=2).width
@@ -97,7 +99,7 @@ class Clip:
 
     frames: (T, 3, H, W) uint8 RGB, T even, H and W multiples of 28, or None; frame_times: (T,) float64 s, increasing;
     fps: the true sampled rate (T - 1) / (last time - first time); audio: (N,) float32 mono at `sample_rate`, nominally
-    -1..1, None where the clip has no sound; duration: s.
+    -1..1, None where the clip has no sound or none that can be decoded; duration: s.
 
     Example:
         >>> Clip(Probe(1.0, False, True), None, np.zeros(0), 0.0, np.zeros(16000, np.float32), 1.0).sample_rate
@@ -248,13 +250,14 @@ def _decode(
         raise MediaError("damaged", f"{name}: none of its sound can be decoded. Download or copy it again.")
     start, end = _span(track, film, timeline)
     frames, times = _frames(film, start, timeline.video_end) if film and budget.frames else (None, np.zeros(0))
-    heard = track is not None and track.start is not None
+    # A track without a decoder is not picked, one without packets is none.
+    sounds = math.isfinite(timeline.sound_start) if sound is not None else bool(container.streams.audio)
     return Clip(
-        probe=Probe(end - start, film is not None, heard, container=container.format.name, **_facts(film, track)),
+        probe=Probe(end - start, film is not None, sounds, container=container.format.name, **_facts(film, track)),
         frames=frames,
         frame_times=times,
         fps=float((len(times) - 1) / (times[-1] - times[0])) if len(times) else 0.0,
-        audio=track.samples(start, end) if heard else None,
+        audio=track.samples(start, end) if track is not None else None,
         duration=end - start,
         analysis=Analysis(*film.taken(1, start), *film.taken(2, start)) if film and budget.analysis else None,
     )

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from typing import Any
 
 import av
@@ -16,6 +17,7 @@ import numpy as np
 # Bytes of sound kept from the scan, and what holds a packet besides; more sound than that (an hour at 128 kbit/s) is
 # read a second time, beside the pictures.
 KEPT_SOUND, PACKET = 1 << 26, 512
+BEGINNING = 256  # packets by which the way back is known, or fewer: until each stream has begun
 
 
 def packets(container: Any, streams: list, stop: threading.Event) -> Iterator[Any]:
@@ -59,9 +61,9 @@ class Timeline:
 
     stamps: (N,) int64, when each picture is shown, in ticks of the video stream, increasing; times: the same in s;
     stamped: whether the packets said so themselves; video_end, sound_start, sound_end: s; fps: pictures a second in
-    the mean; present: share of the declared pictures that the file holds; first: what tells the first packet apart;
-    earliest: where to seek to for it, in ticks of which stream; sounds: the packets of the sound themselves, None where
-    they are over `KEPT_SOUND`.
+    the mean; present: share of the declared pictures that the file holds; beginning: what tells the first packets
+    apart, until each stream has begun; earliest: where to seek to for them, in ticks of which stream; sounds: the
+    packets of the sound themselves, None where they are over `KEPT_SOUND`.
 
     Example:
         >>> Timeline(np.zeros(1, int), np.zeros(1), True, video_end=0.04, sound_start=-0.02, sound_end=1.0).length
@@ -76,7 +78,7 @@ class Timeline:
     sound_start: float = math.inf
     sound_end: float = -math.inf
     present: float = 1.0
-    first: tuple = ()
+    beginning: tuple = ()
     earliest: tuple[int, int] = (0, 0)
     sounds: tuple[Any, ...] | None = None
 
@@ -91,16 +93,19 @@ class Timeline:
         return float(max(self.video_end, self.sound_end) - self.start)
 
     def rewind(self, container: Any, streams: list) -> bool:
-        """Go back to the first packet; False where the container does not arrive there."""
+        """Go back to the first packets; False where the container does not arrive there.
+
+        By time a raw stream may arrive at the first sound, behind the picture that the next ones are told from.
+        """
         offset, index = self.earliest
         for way in ({"offset": offset, "stream": container.streams[index]}, {"offset": 0, **_BY_BYTES}):
             try:
                 container.seek(**way)
-                arrived = _identity(next(container.demux(streams)))
+                arrived = tuple(_identity(packet) for packet in islice(container.demux(streams), len(self.beginning)))
                 container.seek(**way)
-            except (av.FFmpegError, StopIteration):
+            except av.FFmpegError:
                 continue
-            if arrived == self.first:
+            if arrived == self.beginning:
                 return True
         return False
 
@@ -129,15 +134,19 @@ def scan(container: Any, video: Any, sound: Any, size: int, stop: threading.Even
         >>> scan(None, None, None, 0, threading.Event()) is None
         True
     """
+    streams = [stream for stream in (video, sound) if stream is not None]
     pictures: list[tuple] = []  # shown at, decoded at, length; in ticks
     heard: list[int] = []  # where each packet of the sound begins and ends
     sounds: list[Any] = []
     weight = 0
     opening: dict[int, Any] = {}  # the first packet of each stream
+    beginning: list[tuple] = []
     with contextlib.suppress(av.error.InvalidDataError):  # it breaks off there; `present` says how much is lost
-        for packet in packets(container, [stream for stream in (video, sound) if stream is not None], stop):
+        for packet in packets(container, streams, stop):
             if not packet.size:
                 continue
+            if len(opening) < len(streams) and len(beginning) < BEGINNING:
+                beginning.append(_identity(packet))
             opening.setdefault(packet.stream_index, packet)
             if packet.stream is sound and weight <= KEPT_SOUND:
                 weight += packet.size + PACKET
@@ -164,7 +173,7 @@ def scan(container: Any, video: Any, sound: Any, size: int, stop: threading.Even
         sound_start=float(min(heard) * sound.time_base) if heard else math.inf,
         sound_end=float(max(heard) * sound.time_base) if heard else -math.inf,
         present=_present(video, size) if pictures else 1.0,
-        first=_identity(next(iter(opening.values()))),
+        beginning=tuple(beginning),
         earliest=(earliest.dts or 0, earliest.stream_index),
         sounds=tuple(sounds) if weight <= KEPT_SOUND else None,
     )

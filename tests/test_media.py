@@ -832,6 +832,26 @@ def test_the_thread_given_up_ends(indexed: bytes) -> None:
             assert not thread.is_alive()
 
 
+@pytest.mark.parametrize("name", ["program.mpg", "transport.ts"])
+def test_a_stream_whose_first_sound_lies_behind_the_first_picture_keeps_that(folder: Path, name: str) -> None:
+    pictures = [flat(number % 40, 320, 240) for number in range(50)]
+    path = write(folder / name, pictures, clicks(2.0), codec="mpeg4", sound_codec="mp2")
+    clip = open_clip(path, analysis=True)
+    with av.open(str(path)) as container:
+        late = next(container.decode(video=0)).time
+    with av.open(str(path)) as container:
+        late -= next(container.decode(audio=0)).time
+    assert clip.probe.frame_count == 50
+    assert (clip.analysis.times[0], clip.frame_times[0]) == pytest.approx((late, late), abs=1e-3)
+
+
+def test_sound_that_cannot_be_decoded_is_no_silence(folder: Path) -> None:
+    path = write(folder / "odd.mkv", [flat(number) for number in range(20)], clicks(0.8))
+    path.write_bytes(path.read_bytes().replace(b"A_AAC", b"A_XYZ"))
+    clip = open_clip(path)
+    assert (clip.audio, clip.probe.has_audio, len(clip.frames) > 0) == (None, True, True)
+
+
 # --- the sound ahead --------------------------------------------------------------------------------------------------
 
 

@@ -34,7 +34,8 @@ _NOBODY = re.compile(
 VOICE_SECONDS = 1.2  # a stretch of speech as long as this is no flicker of the voice detector
 FLICKER, FASTEST_WORD = 0.5, 0.12  # s: what is shorter is no utterance; the fastest talkers take this a word
 # Speech told in other words was not said where it has so many content words, none of them spoken, and no more than a
-# chance rhyme; but as other words may tell the same, the finding is less sure. Its time is judged where most of it was.
+# chance rhyme; but as other words may tell the same, the finding is less sure and nothing is taken out for it. Its time
+# is judged where most of its words were said.
 UNSAID_WORDS, UNSAID_SHARE, UNSAID_CONFIDENCE = 4, 0.25, 0.6
 SAID_SHARE = 0.75
 MENTIONED = 0.6  # share of an utterance's content words that makes it mentioned
@@ -101,7 +102,7 @@ def _denies(claim: Claim, case: Case) -> bool:
 
 def _judge(claim: Claim, case: Case) -> Verdict | None:
     if claim.quote is None and _denies(claim, case):
-        return _denied(claim, case)
+        return None if told_clause(claim, case) else _denied(claim, case)  # who does not say one thing may say another
     if not _audible(case):
         reason = "the clip is silent" if case.has_audio else "the clip has no sound"
         return _verdict(claim, case, phrasing.say_sound(_sound(case), case.duration)[0], reason, "")
@@ -173,14 +174,19 @@ def _told(claim: Claim, clause: str, case: Case) -> Verdict | None:
     if len(told) >= UNSAID_WORDS and len(said) <= UNSAID_SHARE * len(told) and not told & spoken:
         if _doubtful(case, (0.0, case.duration)):
             return None
-        return replace(_verdict(claim, case, _all_said(case), "nobody says this", ""), confidence=UNSAID_CONFIDENCE)
+        verdict = _verdict(claim, case, _all_said(case), "nobody says anything like this", None)
+        return replace(verdict, confidence=UNSAID_CONFIDENCE)
     heard = align_quote(clause, case.transcript)
     known = len(told) >= SALIENT_WORDS and len(said) >= SAID_SHARE * len(told) and heard.verdict != "absent"
     window = case.window(claim)
-    if not known or claim.time is None or overlap(heard.start, heard.end, window) >= 0 or _doubtful(case, window):
+    if not known or claim.time is None or claim.time[0] > case.duration or _doubtful(case, window):
+        return None  # a time beyond the clip is check_timeline's, or one that is told of
+    # Other words tell no more than which utterances are meant.
+    meant = [u for u in case.transcript if overlap(u["start"], u["end"], (heard.start, heard.end)) > 0]
+    start, end = min(u["start"] for u in meant), max(u["end"] for u in meant)
+    if overlap(start, end, window) >= 0:
         return None
-    said_then = phrasing.say_utterance(_as_utterance(heard), case.duration)
-    return wrong_time(claim, case, heard.start, heard.end, said_then)
+    return wrong_time(claim, case, start, end, phrasing.say_utterance(meant[0], case.duration))
 
 
 def _denied(claim: Claim, case: Case) -> Verdict | None:
@@ -286,7 +292,12 @@ def _all_said(case: Case) -> str:
 
 
 def _verdict(
-    claim: Claim, case: Case, evidence: str, reason: str, suggestion: str, time: tuple[float, float] | None = None
+    claim: Claim,
+    case: Case,
+    evidence: str,
+    reason: str,
+    suggestion: str | None,
+    time: tuple[float, float] | None = None,
 ) -> Verdict:
     attribute = case.attribute_at(claim.start, "speech")
     return Verdict("speech", attribute, claim.start, claim.end, evidence, reason, suggestion, time=time or claim.time)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from asid_hf.verify.anchors import Anchor
 from asid_hf.verify.case import TOLERANCE, Case, case_of
+from asid_hf.verify.checks.reported import told_clauses
 from asid_hf.verify.decompose import Placed
 from asid_hf.verify.ensemble import word_overlap
 from asid_hf.verify.findings import Verdict, findings_of
@@ -55,10 +56,19 @@ def _judge(anchor: Anchor, case: Case) -> Verdict | None:
         return _verdict(anchor, case, evidence, "the range runs backwards", _swapped(anchor))
     if anchor.malformed or not anchor.times:
         return None  # a fault of form, for repair_format
-    if anchor.times[-1] > case.duration + ROUNDING:
+    if anchor.times[-1] > case.duration + ROUNDING and not _time_of_day(anchor, case):
         reason = "longer than the clip" if anchor.kind == "duration" else "beyond the clip's end"
         return _verdict(anchor, case, evidence, reason, "")
     return None
+
+
+def _time_of_day(anchor: Anchor, case: Case) -> bool:
+    """Whether a clock's time belongs to what somebody is told to say: "that the train leaves at 9:30"."""
+    sentence = case.sentence_at(anchor.start)
+    if sentence is None or ":" not in anchor.span:
+        return False
+    place = anchor.start - sentence.start
+    return any(start <= place < end for _, start, end in told_clauses(sentence.text))
 
 
 def _out_of_order(case: Case, faulty: set[int]) -> list[Verdict]:

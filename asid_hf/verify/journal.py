@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from asid_hf.errors import OutputError
 from asid_hf.verify.stage import Batch, Chain, versions
+from asid_hf.verify.transcribe import UNDECODABLE
 
 _AGAIN = frozenset({"not_found", "unreadable", "stalled"})  # reasons that another day may not hold
 
@@ -98,4 +99,4 @@ def lasting(row: dict) -> bool:
     """
     if row.get("status") == "dropped":
         return row.get("drop_reason") not in _AGAIN
-    return not row.get("errors")
+    return all(error.get("kind") == UNDECODABLE for error in row.get("errors") or [])

@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from asid_hf.verify.transcribe import UNDECODABLE
+
 
 def show_report(report: dict, output: str | Path) -> None:
     """Print the counts of a run.
@@ -38,11 +40,14 @@ def show_report(report: dict, output: str | Path) -> None:
     if "remote_not_allowed" in report["dropped"]:
         console.print("addresses are fetched with --allow-remote")
     captions = report["captions"]
+    passing = {step: count for step, count in report["errors"].items() if not step.endswith(UNDECODABLE)}
+    undecodable = sum(report["errors"].values()) - sum(passing.values())
     for count, one, more in (
+        (undecodable, "clip has sound that cannot be decoded", "clips have sound that cannot be decoded"),
         (captions["bad_lines"], "line of the captions file is no caption", "lines of the captions file are no caption"),
         (len(captions["without_video"]), "video with captions is not here", "videos with captions are not here"),
         (
-            sum(report["errors"].values()) - sum(report["dropped"].values()),
+            sum(passing.values()) - sum(report["dropped"].values()),
             "step failed: see `errors` of its row; run again to repeat it",
             "steps failed: see `errors` of their rows; run again to repeat them",
         ),

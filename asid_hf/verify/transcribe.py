@@ -10,6 +10,7 @@ from asid_hf.verify.clips import clip_of
 from asid_hf.verify.stage import Row, Stage
 
 SENSORS = tuple(Evidence.__annotations__)
+UNDECODABLE = "undecodable_sound"  # an error that stays: the same file will not be heard another day
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,9 @@ class Transcribe(Stage):
         evidence = dict(row.get("evidence") or dict.fromkeys(SENSORS))
         evidence["sound"] = evidence["sound"] or heard.hearing.result()
         if heard.clip.audio is None:
+            if heard.clip.probe.has_audio:
+                message = "The clip has a sound track that cannot be decoded: nothing is said or judged of its sound."
+                row["errors"].append({"stage": self.name, "kind": UNDECODABLE, "message": message})
             return {"evidence": evidence, "transcript": []}
         evidence["speech"] = recognise_speech(heard.clip.audio, evidence["sound"], recogniser=self.recogniser)
         verified = [said for said in evidence["speech"]["utterances"] if said["status"] == "verified"]

@@ -222,20 +222,6 @@ WRONG = {  # name -> (caption, facts, kind, reason, span, what the repaired capt
         ["From 2s to 6s, the camera pans right."],
         [],
     ),
-    "told in other words but never said": (
-        "A dog sits on the quay. The narrator explains that squirrels forget where they hide their nuts.",
-        {"transcript": [HELLO], "sound": heard((2.0, 5.0, "speech"))},
-        ("speech", "nobody says this", None),
-        ["opens again on Monday morning"],
-        ["squirrels"],
-    ),
-    "said by somebody according to whom": (
-        "A dog sits on the quay. According to a man off camera, squirrels forget where they hide their nuts.",
-        {"transcript": [HELLO], "sound": heard((2.0, 5.0, "speech"))},
-        ("speech", "nobody says this", None),
-        ["A dog sits on the quay."],
-        ["squirrels"],
-    ),
     "told in other words at the wrong time": (
         "At 15 seconds, a man says that the harbour opens again on Monday morning.",
         {"transcript": [HELLO], "sound": heard((2.0, 5.0, "speech"))},
@@ -300,6 +286,41 @@ WRONG = {  # name -> (caption, facts, kind, reason, span, what the repaired capt
         ["*", "<|"],
     ),
 }
+
+
+EAGLES = "golden eagles nest above the northern cliffs"
+TRUE = "the harbour opens again on Monday morning"
+
+
+@pytest.mark.parametrize(
+    ("caption", "doubted"),
+    [
+        (f"He says that {EAGLES}.", ["says"]),
+        (f"According to a man off camera, {EAGLES}.", ["According to a man"]),
+        (f"The voice-over points out that, after all, {EAGLES}.", ["voice-over"]),
+        (f"We learn from the narrator that {EAGLES}.", ["narrator"]),
+        (f"He says that {EAGLES}, and then he says that {TRUE}.", ["says"]),
+        (f"He says that {TRUE}, and then he adds that {EAGLES}.", ["adds"]),
+        (f"He says that {EAGLES}, while a woman speaks about the harbour on Monday morning.", ["says"]),
+        (f"He speaks to the crowd and says that {EAGLES}.", ["says"]),
+        (f"He doesn't say that {EAGLES}; instead, he says that {TRUE}.", []),
+        (f"No one says that {EAGLES}. He says that {TRUE}.", []),
+        (f"The man never says that {EAGLES}. He says that {TRUE}.", []),
+    ],
+)
+def test_what_is_told_in_other_words_is_doubted_where_none_of_them_was_said(caption: str, doubted: list[str]) -> None:
+    row = verified(caption, transcript=[HELLO], sound=heard((2.0, 5.0, "speech")))
+    found = [f for f in row["findings"] if f["kind"] == "speech"]
+    assert [f["reason"] for f in found] == ["nobody says anything like this"] * len(doubted)
+    assert all(span in f["span"] for span, f in zip(doubted, found, strict=True)), [f["span"] for f in found]
+    assert all(f["confidence"] < 1 and not f["resolved"] for f in found)
+    assert row["caption"].startswith(caption)  # other words may tell the same: nothing is taken out
+
+
+def test_a_time_of_day_that_somebody_tells_is_no_time_of_the_clip() -> None:
+    row = verified("He says that the harbour opens at 9:30 again on Monday morning.", transcript=[HELLO])
+    assert row["findings"] == []
+    assert "9:30" in row["caption"]
 
 
 @pytest.mark.parametrize("name", WRONG)
