@@ -107,7 +107,7 @@ def verify(
     6 no clip could be read; 130 stopped.
     """
     from asid_hf.verify.inputs import collect
-    from asid_hf.verify.output import prepare_output
+    from asid_hf.verify.output import hold_output
     from asid_hf.verify.pipeline import VerifyConfig, require_embedded
     from asid_hf.verify.pipeline import verify as run
 
@@ -118,10 +118,10 @@ def verify(
             raise InputError("--demo brings its own clip and caption: leave out INPUT and --captions.")
         from asid_hf.demo.clip import write_demo
 
-        work = prepare_output(output)
-        if not overwrite and (work / "run.json").is_file() and not (output / "demo").is_dir():
-            raise OutputError(f"The output {output} holds another run. Name a new folder for the demo.")
-        clip, captions = write_demo(output / "demo")
+        with hold_output(output) as work:
+            if not overwrite and (work / "run.json").is_file() and not (output / "demo").is_dir():
+                raise OutputError(f"The output {output} holds another run. Name a new folder for the demo.")
+            clip, captions = write_demo(output / "demo")
         inputs = [str(clip)]
     videos = collect(inputs or [], video_root)
     report = run(videos, output, captions=captions, config=config, overwrite=overwrite, num_proc=num_proc)

@@ -18,8 +18,6 @@ ATTRIBUTES = ("scene", "characters", "objects", "actions", "narrative_elements",
 ATTRIBUTE_NAMES = {name: name.replace("_", " ") for name in ATTRIBUTES}
 """Canonical key -> what a person reads, as prompts and the attribute benchmark write it."""
 
-FINDING_KINDS = ("error", "missing", "expressiveness", "format", "speech", "timeline")
-SPEECH_STATUS = ("verified", "unverifiable")
 SOUND_KINDS = ("silence", "speech", "singing", "music", "other")
 CAMERA_MOTIONS = ("static", "pan_left", "pan_right", "tilt_up", "tilt_down", "zoom_in", "zoom_out", "shake")
 LIGHT_LEVELS = ("dark", "dim", "normal", "bright")

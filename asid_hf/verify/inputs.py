@@ -186,7 +186,7 @@ def _each_once(records: Iterable[dict]) -> list[dict]:
     kept: dict[object, dict] = {}
     for number, record in enumerate(records):
         path, data = record["video"]["path"], record["video"]["bytes"]
-        file = os.path.realpath(path) if path and data is None and "://" not in path else number
+        file = os.path.realpath(path) if path and data is None and "://" not in path and "\0" not in path else number
         first = kept.setdefault((record["video_id"], file), record)
         first["captions"] = list(dict.fromkeys(first["captions"] + record["captions"]))
     return list(kept.values())
@@ -233,7 +233,12 @@ def _row(record: dict, video_id: str, captions: Mapping[str, list[CaptionRow]]) 
         return {**row, **_dropped("empty", "The row holds no video: neither a path nor bytes.")}
     if path and _storable(path) != path:
         name = public_name(_storable(path))
-        return {**row, **_dropped("unreadable", f"The path of {name} is not UTF-8 and cannot be stored: rename it.")}
+        return {
+            **row,
+            **_dropped(
+                "unreadable", f"The path of {name} is not UTF-8, or holds a zero byte, and cannot be stored: rename it."
+            ),
+        }
     return row
 
 
@@ -243,8 +248,8 @@ def _dropped(reason: str, message: str) -> Row:
 
 
 def _storable(name: str) -> str:
-    """A file's name with the bytes that are not UTF-8 replaced."""
-    return re.sub("[\ud800-\udfff]", "\N{REPLACEMENT CHARACTER}", name)
+    """A file's name with the bytes that are not UTF-8, or no file's name can hold, replaced."""
+    return re.sub("[\0\ud800-\udfff]", "\N{REPLACEMENT CHARACTER}", name)
 
 
 def _origin(path: str | None) -> str | None:

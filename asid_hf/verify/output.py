@@ -1,4 +1,4 @@
-"""The folder a run writes to: nobody else's, held by one run at a time, and whole at every moment."""
+"""The folder a run writes to: nobody else's, held by one run at a time, its dataset swapped as a whole."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from asid_hf.verify.stage import Row, public_name
 if TYPE_CHECKING:
     from datasets import Dataset
 
-_LOCK = "lock"
+_LOCK, _OLD = "lock", "old"
 _OURS = ("data", "report.json", "rejects.jsonl")
 
 
@@ -85,7 +85,11 @@ def hold_output(output: Path, overwrite: bool = False) -> Iterator[Path]:
         raise OutputError(
             f"Another run is writing to {output}. Wait until it ends, or name another --output."
         ) from error
+    except OSError as error:
+        raise OutputError(f"The output {work} cannot be written: {error.strerror}.") from error
     try:
+        if (work / _OLD).is_dir() and not (output / "data").exists():  # a run was killed between the two renamings
+            (work / _OLD).rename(output / "data")
         if overwrite:
             for path in [*(output / name for name in _OURS), *work.iterdir()]:
                 if path != work / _LOCK:
@@ -98,7 +102,7 @@ def hold_output(output: Path, overwrite: bool = False) -> Iterator[Path]:
 
 
 def write_dataset(dataset: Dataset, output: Path, embed_videos: bool = False) -> None:
-    """Write the shards beside the old ones, then swap the folders, so that a killed run leaves a whole dataset.
+    """Write the shards beside the old ones, then swap the folders: a killed run leaves no half of a dataset.
 
     Args:
         dataset: rows of every stage.
@@ -130,8 +134,12 @@ def write_dataset(dataset: Dataset, output: Path, embed_videos: bool = False) ->
         shard = Dataset.from_list([{name: row[name] for name in features} for row in rows], features=features)
         # Named, the size of a row group is not estimated, for which `datasets` would look up the relative paths.
         shard.to_parquet(fresh / f"train-{index:05d}-of-{count:05d}.parquet", batch_size=min(size, 1000))
-    shutil.rmtree(output / "data", ignore_errors=True)
+    old = output / WORK / _OLD
+    shutil.rmtree(old, ignore_errors=True)
+    if (output / "data").exists():
+        (output / "data").rename(old)
     fresh.rename(output / "data")
+    shutil.rmtree(old, ignore_errors=True)
     for table in (output / WORK).glob("*.arrow"):
         table.unlink()
 

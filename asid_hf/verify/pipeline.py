@@ -153,9 +153,9 @@ def verify(
         raise InputError("There is no video to verify. Name files, folders, a pattern or a saved dataset.")
     stages = versions(_all_stages(config))
     run = {"asid_hf": __version__, "config": repr(config), "stages": stages, **describe_inputs(rows, output)}
-    if not overwrite:
-        refuse_loss(output, run)
     with hold_output(output, overwrite) as work:
+        if not overwrite:
+            refuse_loss(output, run)
         if is_finished(output, run):
             return {**json.loads((output / "report.json").read_text()), "resumed": "complete"}
         dataset = run_stages(rows, config, work, num_proc)

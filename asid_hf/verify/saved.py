@@ -85,7 +85,7 @@ def _read_records(folder: Path, root: Path) -> Iterator[dict]:
         value = record["video"]
         if isinstance(value, str) or value is None:
             value = {"path": value, "bytes": None}
-        if value["bytes"] is None and value["path"]:
+        if value["bytes"] is None and value["path"] and "://" not in value["path"] and "\0" not in value["path"]:
             value = {**value, "path": str(_inside(folder / value["path"], root, folder))}
         if not isinstance(record.get("caption"), str | None):
             raise TypeError(f"the caption of row {number} is no text")

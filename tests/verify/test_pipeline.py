@@ -249,6 +249,30 @@ def test_two_runs_never_write_to_one_output_at_once(tmp_path: Path) -> None:
     assert verify([path], tmp_path / "out", config=QUICK)["resumed"] == "complete"
 
 
+def test_a_dataset_put_aside_by_a_killed_run_comes_back(tmp_path: Path) -> None:
+    paths = [make_clip(tmp_path / f"clip{i}.mp4") for i in range(2)]
+    verify(paths, tmp_path / "out", config=QUICK)
+    (tmp_path / "out" / "data").rename(tmp_path / "out" / ".asid" / "old")
+    with pytest.raises(OutputError, match="would lose"):
+        verify(paths[:1], tmp_path / "out", config=QUICK)
+    assert sorted(rows_of(tmp_path / "out")) == ["clip0", "clip1"]
+
+
+def test_an_output_whose_lock_cannot_be_opened_is_refused_in_words(tmp_path: Path) -> None:
+    (tmp_path / "out" / ".asid" / "lock").mkdir(parents=True)
+    with pytest.raises(OutputError, match=r"\.asid cannot be written"):
+        verify([make_clip(tmp_path / "clip.mp4")], tmp_path / "out", config=QUICK)
+
+
+def test_addresses_and_impossible_names_in_a_saved_dataset_are_dropped_rows(tmp_path: Path) -> None:
+    videos = ["clip.mp4", "a\0b.mp4", "http://127.0.0.1:9/far.mp4", None]
+    Dataset.from_dict({"video": videos}).save_to_disk(tmp_path / "saved")
+    make_clip(tmp_path / "saved" / "clip.mp4")
+    report = verify(collect([str(tmp_path / "saved")]), tmp_path / "out", config=QUICK)
+    assert report["kept"] == 1
+    assert report["dropped"] == {"unreadable": 1, "remote_not_allowed": 1, "empty": 1}
+
+
 def _measured(journal: Path) -> int:
     if not journal.exists():
         return 0
