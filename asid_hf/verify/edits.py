@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from asid_hf.verify.anchors import parse_anchors
 from asid_hf.verify.sentences import quoted_ranges
+from asid_hf.verify.spotting.speech import REPORTING
 
 _JOINT = re.compile(
     r"(?:[,;]|\s[—–-])\s*(?:(?:and|but|while|whilst|as|with|when|where|which|before|after|then|so|until|accompanied by|"
@@ -26,6 +27,21 @@ _BESIDE = re.compile(  # words that hang a quotation on a noun: a sign "reading 
 )
 _INTRODUCES = re.compile(r"[,:]\s*[\"“'‘]?$")
 _LEFT_HANGING = re.compile(r",?\s+(?:until|till|up to|to|from|by|before|after|since|around|about|and|then)$", re.I)
+_NO_MAIN_CLAUSE = re.compile(  # how a part of a sentence begins that cannot stand alone
+    r"(?:while|whilst|as|when|with|without|after|before|once|who|which|whose|that|and|but|behind|in|on|at|from|during|"
+    r"under|over|above|below|beside|near|next|through|throughout|across|by|inside|outside|along|around|between|among|"
+    r"for|to|into|onto|against|within|\w+ing)\b",
+    re.IGNORECASE,
+)
+_FINITE = re.compile(
+    r"\b(?:is|are|was|were|has|have|do|does|can|could|will|would|may|might|must|sit|stand|play|walk|run|appear|look|"
+    r"move|\w{2,}s|\w{2,}ed|\w+n't)\b"
+)
+_SHARES_SUBJECT = re.compile(  # "wears a hat and [says]", "looks up and says, ["]
+    rf",?\s+and\s+(?:then\s+|also\s+|\w+ly\s+)?(?:(?:{REPORTING})(?:\s\w+)?[,:]?\s*[\"“'‘])?$"
+)
+_INSERTED = re.compile(r"(?:who|which|whose|\w+ing)\b", re.IGNORECASE)  # how a part begins that leaves a whole behind
+_HANGING_AND = re.compile(r",?\s+(?:and|but|then),?\s+\w+ing\b[^,]*$|,?\s+(?:and|but|then),?$")
 _LEAST_WORDS = 3  # a clause of fewer words is not worth keeping alone
 
 
@@ -55,17 +71,25 @@ def without_claim(sentence: str, start: int, end: int) -> str:
     hung = _without_hung_quotation(sentence, start, end)
     if hung is not None:
         return hung
-    clauses = _clauses(sentence)
+    clauses = _clauses(sentence, start)
     hit = [i for i, c in enumerate(clauses) if c.start < end and start < c.end and not _is_anchor(sentence, c)]
     if not hit:
         return ""
     first, last = hit[0], hit[-1]
     opening = [c for c in clauses[:first] if _is_anchor(sentence, c)]
     before = [c for c in clauses[:first] if not _is_anchor(sentence, c)]
-    if before and _worth(sentence, before):
-        rest = sentence[clauses[last].end :]
-        return _closed(sentence[: clauses[first].start] + (rest if rest.strip(' .!?"”') else ""), sentence)
     after = clauses[last + 1 :]
+    rest = sentence[clauses[last].end :]
+    rest = rest if rest.strip(' .!?"”') else ""
+    if before and _worth(sentence, before) and _is_whole(sentence, before):
+        return _closed(_HANGING_AND.sub("", sentence[: clauses[first].start]) + rest, sentence)
+    if (
+        before
+        and after
+        and _INSERTED.match(sentence[clauses[first].body :])
+        and _is_whole(sentence, [*before, after[0]])
+    ):
+        return _closed(f"{sentence[: clauses[first].start]} {sentence[after[0].body :]}", sentence)
     if not after or not _worth(sentence, after):
         return ""
     words = sentence[after[0].body :]
@@ -108,7 +132,14 @@ def _without_hung_quotation(sentence: str, start: int, end: int) -> str | None:
     return _closed(sentence[: lead.start()] + rest, sentence)
 
 
-def _clauses(sentence: str) -> list[_Clause]:
+def _is_whole(sentence: str, clauses: list[_Clause]) -> bool:
+    """Whether clauses hold a main one: it begins like one, and it or the one inserted into it has a verb."""
+    begun = [c for c in clauses if not _NO_MAIN_CLAUSE.match(sentence[c.start : c.end].lstrip(" ,;—–-"))]
+    return bool(begun) and any(_FINITE.search(sentence[c.body : c.end]) for c in clauses if c.start >= begun[0].start)
+
+
+def _clauses(sentence: str, claim: int) -> list[_Clause]:
+    """The clauses of a sentence; a joint right before the `claim` parts it from a verb of the same subject."""
     quoted = [(a - 1, b + 1) for a, b in quoted_ranges(sentence)]
     joints = [
         joint
@@ -116,6 +147,9 @@ def _clauses(sentence: str) -> list[_Clause]:
         if not any(a < joint.end() and joint.start() < b for a, b in quoted)
         and not (_INTRODUCES.search(sentence[: joint.end()]) and sentence[joint.end() : joint.end() + 1] in ('"', "“"))
     ]
+    shared = _SHARES_SUBJECT.search(sentence[:claim])
+    if shared and not any(joint.start() < shared.end() and shared.start() < joint.end() for joint in joints):
+        joints = sorted([*joints, shared], key=lambda joint: joint.start())
     starts = [(0, 0), *((joint.start(), joint.end()) for joint in joints)]
     ends = [*(joint.start() for joint in joints), len(sentence)]
     return [_Clause(start, body, end) for (start, body), end in zip(starts, ends, strict=True)]

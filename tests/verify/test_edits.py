@@ -8,6 +8,20 @@ from asid_hf.verify.edits import without_anchor, without_claim
 
 CASES = [  # sentence, claim, what is left
     ("The camera pans left.", "pans left", ""),
+    ("The man wears a suit and speaks to the crowd.", "speaks", "The man wears a suit."),
+    ("She stands at a desk and says that it rains, looking sad.", "says", "She stands at a desk, looking sad."),
+    (
+        "The man wears a tie and says that it rains, but the sun shines.",
+        "says",
+        "The man wears a tie, but the sun shines.",
+    ),
+    ('The man looks up and says, "Hello." before he leaves.', "Hello.", "The man looks up before he leaves."),
+    ("The man, who says that it rains, wears a dark suit.", "says", "The man wears a dark suit."),
+    ("He smiles and, turning round, says that it rains before he goes.", "says", "He smiles before he goes."),
+    ("With a serious face, the man says that it rains.", "says", ""),
+    ("At 3s, while the banner appears, the narrator says that it rains.", "says", ""),
+    ("The man at the desk, wearing a dark suit, says that it rains.", "says", ""),
+    ("Behind the desk, he says that it rains as the banner appears.", "says", "The banner appears."),
     ("A dog runs along the beach, while the camera pans left.", "pans left", "A dog runs along the beach."),
     ("While the camera pans left, a dog runs along the beach.", "pans left", "A dog runs along the beach."),
     ("The camera pans left as a dog runs along the beach.", "pans left", "A dog runs along the beach."),
