@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from asid_hf.errors import InputError
 
+_ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 _SAVED = ("state.json", "dataset_dict.json")  # what `save_to_disk` leaves
 
 
@@ -85,13 +87,18 @@ def _read_records(folder: Path, root: Path) -> Iterator[dict]:
         value = record["video"]
         if isinstance(value, str) or value is None:
             value = {"path": value, "bytes": None}
-        if value["bytes"] is None and value["path"] and "://" not in value["path"] and "\0" not in value["path"]:
+        if value["bytes"] is None and value["path"] and _is_local(value["path"]):
             value = {**value, "path": str(_inside(folder / value["path"], root, folder))}
         if not isinstance(record.get("caption"), str | None):
             raise TypeError(f"the caption of row {number} is no text")
         unnamed = None if value["path"] else f"{number:06d}"
         names = {column: str(record[column]) for column in ("video_id", "source") if record.get(column) is not None}
         yield {**record, "video": value, "video_id": unnamed, **names}
+
+
+def _is_local(path: str) -> bool:
+    """Whether a path leads to a file here: also one that looks like an address, if a folder "http:" makes it one."""
+    return "\0" not in path and (os.path.lexists(path) or not _ADDRESS.match(path))
 
 
 def _inside(path: Path, root: Path, folder: Path) -> Path:

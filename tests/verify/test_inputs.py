@@ -104,3 +104,14 @@ def test_a_folder_that_cannot_be_listed_is_refused(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(inputs.os, "scandir", forbidden)
     with pytest.raises(InputError, match="cannot be read: Permission denied"):
         collect([str(tmp_path)])
+
+
+def test_a_path_that_looks_like_an_address_does_not_lead_out_of_a_dataset(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Dataset.from_dict({"video": ["http://../../secret.mp4"]}).save_to_disk(tmp_path / "saved")
+    (tmp_path / "saved" / "http:").mkdir()
+    (tmp_path / "secret.mp4").write_bytes(b"secret")
+    monkeypatch.chdir(tmp_path / "saved")
+    with pytest.raises(InputError, match="lies outside"):
+        collect(["."])
