@@ -59,6 +59,10 @@ class OutputError(AsidError):
     """An output folder that cannot be written, or that another configuration wrote."""
 
 
+class EndpointError(AsidError):
+    """An endpoint that answers nobody: there is no use in asking on. What was answered before is in the ledger."""
+
+
 class MissingExtraError(AsidError, ImportError):
     """A feature whose optional packages are not installed.
 

@@ -16,6 +16,7 @@ LAYERS = (  # a room may import from its own layer and from those before it
     {
         "media",
         "media_budget",
+        "media_encode",
         "media_film",
         "media_source",
         "media_threads",

@@ -1,0 +1,1 @@
+"""Language models: requests and replies, backends, the call ledger, structured replies."""

@@ -1,0 +1,190 @@
+"""The one way to ask a model: from the ledger if it was answered before, else once, checked, and kept before use."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import lru_cache
+
+from asid_hf.chat import usage
+from asid_hf.chat.endpoint import Endpoint
+from asid_hf.chat.ledger import Call, Ledger, open_ledger
+from asid_hf.chat.messages import ChatBackend, ChatError, ChatReply, ChatRequest, Message
+from asid_hf.chat.model_spec import ModelSpec
+from asid_hf.chat.structured import check_text, parse_reply
+
+SHOWN = 4000  # characters of an unusable reply that the re-ask shows
+ASKS = 2  # the call and one re-ask
+_OURS = frozenset({"not_json", "schema", "language", "invalid", "refused", "truncated"})  # worth a re-ask
+
+Check = Callable[[object], object]
+
+
+class Asker:
+    """Asks one model through one ledger. Get it from `asker_of`.
+
+    Args:
+        backend: what answers.
+        ledger: where answers are kept.
+        offline: never call; what is not in the ledger is a fault of kind "replay".
+
+    Example:
+        >>> Asker  # doctest: +ELLIPSIS
+        <class ...Asker'>
+    """
+
+    def __init__(self, backend: ChatBackend, ledger: Ledger, offline: bool = False) -> None:
+        self.backend, self.ledger, self.offline = backend, ledger, offline
+        self._under_way: dict[str, asyncio.Future] = {}
+
+    async def ask(self, stage: str, request: ChatRequest, check: Check | None = None) -> ChatReply:
+        """Answer a request, from the ledger or the model.
+
+        An answer that cannot be used (no JSON, another shape, or what `check` refuses) is recorded as a failure, and
+        the model is asked once more with the error shown; the answer to that is kept under the first call's key.
+
+        Args:
+            stage: whose call it is, for the counts.
+            request: messages, parameters and, for a structured reply, its schema.
+            check: given the parsed value (or the text), returns what to use of it, or raises `ChatError`.
+
+        Returns:
+            The reply with its checked value as `parsed`.
+
+        Raises:
+            ChatError: no usable answer.
+            EndpointError: the endpoint answers nobody.
+        """
+        call = Call(request.key(self.backend.model), stage, self.backend.model, request.prompt)
+        kept = self.ledger.find(call.key)
+        if kept is not None:
+            try:
+                known = _usable(kept, request, check)
+            except ChatError:
+                pass  # checked more strictly than when it was kept: it is asked again
+            else:
+                usage.count(hits=1)
+                self.ledger.count_hit(call)
+                return known
+        if self.offline:
+            raise self.ledger.failure(call.key) or ChatError(
+                "replay",
+                f"The ledger holds no answer of {call.model} to this call of {call.prompt}, and --offline is set.",
+            )
+        return await self._once(call, request, check)
+
+    async def _once(self, call: Call, request: ChatRequest, check: Check | None) -> ChatReply:
+        """Two rows that ask the same at the same time share one call."""
+        if call.key in self._under_way:
+            shared = await asyncio.shield(self._under_way[call.key])
+            usage.count(hits=1)
+            return replace(shared, hit=True)
+        future = asyncio.get_running_loop().create_future()
+        self._under_way[call.key] = future
+        try:
+            reply = await self._ask_model(call, request, check)
+        except BaseException as error:
+            future.set_exception(error if isinstance(error, Exception) else ChatError("reset", "The call was stopped."))
+            future.exception()  # it is raised here; nobody else may wait for it
+            raise
+        else:
+            future.set_result(reply)
+            return reply
+        finally:
+            del self._under_way[call.key]
+
+    async def _ask_model(self, call: Call, request: ChatRequest, check: Check | None) -> ChatReply:
+        for ask in range(ASKS):
+            reply = await self._complete(call, request)
+            usage.count(calls=1, input_tokens=reply.input_tokens, output_tokens=reply.output_tokens)
+            try:
+                usable = _usable(reply, request, check)
+            except ChatError as error:
+                usage.count(failures=1)
+                await self.ledger.keep_failure(call, error.kind, str(error), reply)
+                if ask == ASKS - 1 or error.kind not in _OURS:
+                    raise
+                request = _asked_again(request, reply, error)
+                continue
+            await self.ledger.keep(call, reply)
+            return usable
+        raise AssertionError("unreachable: the last ask returns or raises")
+
+    async def _complete(self, call: Call, request: ChatRequest) -> ChatReply:
+        async def on_fault(error: ChatError) -> None:
+            usage.count(failures=1)
+            await self.ledger.keep_failure(call, error.kind, str(error))
+
+        return await self.backend.complete(request, on_fault)
+
+
+def asker_of(spec: ModelSpec, ledger: str, offline: bool = False) -> Asker:
+    """The asker of a model in this process: one connection pool, one limit, one ledger for all stages and threads.
+
+    Args:
+        spec: the model.
+        ledger: path of the ledger's file.
+        offline: see `Asker`.
+
+    Raises:
+        InputError: its key is not in the environment.
+        OutputError: the ledger cannot be used.
+        MissingExtraError: the packages of its backend are not installed.
+
+    Example:
+        >>> import tempfile
+        >>> spec = ModelSpec("a-model", base_url="http://127.0.0.1:9/v1")
+        >>> asker_of(spec, tempfile.mkdtemp() + "/ledger.sqlite").backend.model
+        'a-model'
+    """
+    return _asker(spec, os.path.abspath(ledger), offline, os.getpid())
+
+
+@lru_cache(maxsize=64)
+def _asker(spec: ModelSpec, ledger: str, offline: bool, process: int) -> Asker:
+    if spec.backend == "transformers":
+        from asid_hf.chat.in_process import InProcess
+
+        return Asker(InProcess(spec), open_ledger(ledger), offline)
+    return Asker(Endpoint(spec), open_ledger(ledger), offline)
+
+
+def request_of(
+    spec: ModelSpec, prompt: str, messages: Sequence[Message], schema: dict | None = None, seed: int = 0
+) -> ChatRequest:
+    """A request to a model with its own parameters.
+
+    Args:
+        spec: the model.
+        prompt: name and version of the prompt.
+        messages: the turns.
+        schema: of the reply.
+        seed: added to the model's own, for several samples of one call; the first sample keeps the model's.
+
+    Example:
+        >>> request_of(ModelSpec("a-model", seed=7), "p@1", [Message("user", ("Hi",))], seed=1).parameters["seed"]
+        8
+    """
+    parameters = spec.parameters()
+    if "seed" in parameters:
+        parameters["seed"] += seed
+    elif seed:
+        parameters["seed"] = seed
+    shows_clip = any(not isinstance(part, str) for message in messages for part in message.content)
+    return ChatRequest(tuple(messages), prompt, schema, parameters, spec.media_form() if shows_clip else ())
+
+
+def _usable(reply: ChatReply, request: ChatRequest, check: Check | None) -> ChatReply:
+    value = check_text(reply) if request.schema is None else parse_reply(reply, request.schema)
+    return replace(reply, parsed=value if check is None else check(value))
+
+
+def _asked_again(request: ChatRequest, reply: ChatReply, error: ChatError) -> ChatRequest:
+    form = "the JSON value that was asked for, and nothing around it" if request.schema else "what was asked for"
+    turns = (
+        Message("assistant", (reply.text[:SHOWN] or "(nothing)",)),
+        Message("user", (f"That reply cannot be used: {error} Reply again with {form}.",)),
+    )
+    return replace(request, messages=(*request.messages, *turns), attempt=request.attempt + 1)

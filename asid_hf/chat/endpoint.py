@@ -1,0 +1,235 @@
+"""Models behind an address: any OpenAI-compatible server, or Hugging Face Inference Providers."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from asid_hf.chat.attachments import clip_parts
+from asid_hf.chat.limiter import Limiter
+from asid_hf.chat.messages import ChatError, ChatReply, ChatRequest, ClipPart, OnFault
+from asid_hf.chat.model_spec import ModelSpec
+from asid_hf.chat.retry import retrying, seconds_to_wait
+from asid_hf.errors import EndpointError
+
+_OVERLOADED = frozenset({408, 409, 425, 500, 502, 503, 504, 520, 522, 524, 529})
+LONGEST_REPLY = 1_000_000  # characters: a longer one is a model that ran away, or an attack
+
+
+class _AsGiven(dict):
+    """A reply format that `huggingface_hub` sends as it is.
+
+    To an address given by hand it would send `json_schema` in TGI's own form, which vLLM, SGLang and OpenAI ignore.
+    """
+
+    def get(self, name: str, default: object = None) -> object:
+        return default if name == "type" else super().get(name, default)
+
+
+class Endpoint:
+    """A `ChatBackend` over HTTP: retries what may pass, keeps to its deadline, and asks no faster than is answered.
+
+    Args:
+        spec: which model and where.
+
+    Raises:
+        InputError: its key is not in the environment.
+
+    Example:
+        >>> Endpoint(ModelSpec("a-model", base_url="http://127.0.0.1:9/v1")).accepts
+        ()
+    """
+
+    def __init__(self, spec: ModelSpec) -> None:
+        self.spec, self.model, self.accepts = spec, spec.model, spec.accepts
+        self.limiter = Limiter(spec.concurrency)
+        self._client = _client(spec)
+        self._answered = False
+        self._dead: EndpointError | None = None
+
+    async def complete(self, request: ChatRequest, on_fault: OnFault) -> ChatReply:
+        """Answer one request; see `ChatBackend`.
+
+        Raises:
+            ChatError: no answer to this one, after all attempts.
+            EndpointError: no answer to anyone: nothing there, or the key is refused.
+        """
+
+        async def slow_down(error: ChatError) -> None:
+            if error.kind in ("rate_limited", "timeout", "overloaded"):
+                self.limiter.slow_down(error.retry_after or 0.0)
+            await on_fault(error)
+
+        async with self.limiter.slot():
+            if self._dead:
+                raise self._dead
+            messages = await self._messages(request)  # made only now: clips of the calls that wait would fill memory
+            try:
+                reply = await retrying(
+                    lambda seconds: self._attempt(request, messages, seconds),
+                    attempts=self.spec.attempts,
+                    deadline=self.spec.deadline,
+                    on_fault=slow_down,
+                    # A server that answered before is being started again; one that never did may not be there.
+                    patient_with=("dead", "rate_limited") if self._answered else ("rate_limited",),
+                )
+            except ChatError as error:
+                self._dead = self._dead or self._given_up(error)
+                if self._dead:
+                    raise self._dead from error
+                raise
+        self._answered = True
+        self.limiter.speed_up()
+        return reply
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+    async def _messages(self, request: ChatRequest) -> list[dict]:
+        turns = []
+        for message in request.messages:
+            parts: list[dict] = []
+            for part in message.content:
+                if isinstance(part, ClipPart):
+                    parts += await clip_parts(part, self.spec)
+                else:
+                    parts.append({"type": "text", "text": part})
+            only_text = len(parts) == 1 and parts[0]["type"] == "text"
+            turns.append({"role": message.role, "content": parts[0]["text"] if only_text else parts})
+        return turns
+
+    async def _attempt(self, request: ChatRequest, messages: list[dict], seconds: float) -> ChatReply:
+        started = time.perf_counter()
+        parameters = dict(request.parameters)
+        known = {name: parameters.pop(name) for name in _NAMED & parameters.keys()}
+        if request.schema is not None:
+            known["response_format"] = _reply_format(request.schema, self.spec.structured)
+        try:
+            async with asyncio.timeout(min(self.spec.timeout, seconds)):
+                answer = await self._client.chat_completion(
+                    messages, model=self.model, **known, extra_body=parameters or None
+                )
+            return _reply(answer, time.perf_counter() - started)
+        except Exception as error:  # of whatever a server and three libraries make of a broken reply
+            raise self._fault(error) from error
+
+    def _fault(self, error: Exception) -> ChatError:
+        from httpx2 import ConnectError, ConnectTimeout, TransportError
+        from huggingface_hub.errors import HfHubHTTPError, InferenceTimeoutError
+
+        if isinstance(error, ChatError):
+            return error
+        where = self.spec.base_url or "Inference Providers"
+        if isinstance(error, HfHubHTTPError) and error.response is not None:
+            return self._refused(error)
+        cause = error.__cause__ if isinstance(error, InferenceTimeoutError) else error
+        if isinstance(cause, ConnectError | ConnectTimeout):
+            return ChatError("dead", f"Nothing answers at {where}: {self._clean(cause)}")
+        if isinstance(error, TimeoutError | InferenceTimeoutError):
+            return ChatError(
+                "timeout", f"{self.model} at {where} gave no reply in time (timeout: {self.spec.timeout:g} s)."
+            )
+        if isinstance(error, TransportError):
+            return ChatError("reset", f"The connection to {where} broke: {self._clean(error)}")
+        return ChatError("malformed", f"The reply of {self.model} at {where} is no chat completion: {_name(error)}")
+
+    def _refused(self, error: Exception) -> ChatError:
+        response = error.response
+        status = response.status_code
+        message = f"{self.model} at {response.url.host} answered {status}: {self._clean(response.text[:300])}"
+        wait = seconds_to_wait(response.headers.get("retry-after"))
+        if status == 429:
+            return ChatError("rate_limited", message, wait)
+        if status in (401, 403):
+            return ChatError("unauthorised", message)
+        if status in _OVERLOADED:
+            return ChatError("overloaded", message, wait)
+        return ChatError("rejected", message)
+
+    def _given_up(self, error: ChatError) -> EndpointError | None:
+        """Whether a call's failure says that all others will fail: nothing is there, or it lets nobody in."""
+        if error.kind == "dead":
+            return EndpointError(
+                f"{error} Tried for up to {self.spec.deadline:g} s. Start the server, or mend base_url; what was "
+                "answered is kept, and the same command goes on from there."
+            )
+        nobody_in = error.kind == "unauthorised" or (error.kind == "rejected" and " answered 404" in str(error))
+        if nobody_in and not self._answered:
+            return EndpointError(
+                f"{error} Mend the model's name, or its key: set the environment variable that api_key_env names, or "
+                "log in to the Hub."
+            )
+        return None
+
+    def _clean(self, message: object) -> str:
+        text = " ".join(str(message).split())
+        key = self._client.token
+        return text.replace(key, "***") if key else text
+
+
+_NAMED = frozenset({"temperature", "top_p", "max_tokens", "seed", "stop", "frequency_penalty", "presence_penalty"})
+
+
+def _client(spec: ModelSpec) -> object:
+    from huggingface_hub import AsyncInferenceClient
+
+    _widen_connections()
+    key = spec.key()
+    # Without a key the client would send the Hub's token to whatever the address names.
+    headers = None if key or not spec.base_url else {"authorization": "Bearer none"}
+    return AsyncInferenceClient(
+        base_url=spec.base_url, provider=spec.provider, api_key=key, timeout=spec.timeout, headers=headers
+    )
+
+
+def _widen_connections() -> None:
+    """Let one client hold as many connections as it has calls under way: the default keeps 20 of at most 100."""
+    from huggingface_hub import set_async_client_factory
+    from huggingface_hub.utils import _http
+
+    default = getattr(_http, "default_async_client_factory", None)
+    if default and getattr(_http, "_GLOBAL_ASYNC_CLIENT_FACTORY", None) is default:  # a user's own stays
+        set_async_client_factory(_wide_client)
+
+
+def _wide_client() -> object:
+    from httpx2 import AsyncClient, Limits
+
+    return AsyncClient(
+        follow_redirects=False,  # a clip goes where the configuration says, nowhere else
+        timeout=None,
+        limits=Limits(max_connections=None, max_keepalive_connections=None),
+    )
+
+
+def _reply_format(schema: dict, structured: str) -> dict | None:
+    if structured == "none":
+        return None
+    if structured == "json_object":
+        return {"type": "json_object"}
+    given = {"type": "json_schema", "json_schema": {"name": "reply", "schema": schema, "strict": True}}
+    return given if structured == "tgi" else _AsGiven(given)
+
+
+def _reply(answer: object, latency: float) -> ChatReply:
+    try:
+        choice = answer.choices[0]
+        text, reason = choice.message.content or "", choice.finish_reason or "stop"
+        usage = answer.usage
+        counts = (usage.prompt_tokens, usage.completion_tokens) if usage else (None, None)
+    except (AttributeError, IndexError, TypeError) as error:
+        raise ChatError("malformed", f"The reply is no chat completion: {_name(error)}") from error
+    if not isinstance(text, str):
+        raise ChatError("malformed", f"The reply's content is {type(text).__name__}, not text.")
+    if refusal := getattr(choice.message, "refusal", None):
+        return ChatReply(str(refusal), "refusal", *counts, latency)
+    if len(text) > LONGEST_REPLY:
+        raise ChatError("malformed", f"The reply has {len(text)} characters; {LONGEST_REPLY} are allowed.")
+    if not text.strip() and reason == "stop":
+        raise ChatError("empty", "The reply is empty.")
+    return ChatReply(text, reason, *(n if isinstance(n, int) else None for n in counts), latency)
+
+
+def _name(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
