@@ -20,8 +20,8 @@ DATA_RULE = (
     "and nothing more."
 )
 ATTRIBUTE_GUIDE = """The eight attributes, and what each covers:
-- scene: indoor, outdoor in nature or in a city, space; season, time of day, weather; elements of the place; background.
-- characters: people (age group, occupation, looks, clothes, posture, expression, personality), animals, vehicles, plants.
+- scene: indoor, outdoor in nature or in a city, space; season, time of day, weather; what the place is made of.
+- characters: people (age, occupation, looks, clothes, posture, expression, personality), animals, vehicles, plants.
 - objects: kind, colour, material, size, position, condition, use; text that is shown.
 - actions: what people, animals and things do and how: interaction, speed, force, repetition, order, goal.
 - narrative_elements: events in time, themes, key moments, structure, causes and consequences.
@@ -128,8 +128,8 @@ PROMPTS = {
             "annotate",
             1,
             "You describe video clips for a data set, from picture and sound.",
-            f"{ATTRIBUTE_GUIDE}\n\nDescribe the clip: for each of the eight attributes one coherent paragraph in English "
-            f"of what can be seen and heard, in detail. {_TIMES} Claim nothing that you cannot see or hear; leave an "
+            f"{ATTRIBUTE_GUIDE}\n\nDescribe the clip: for each of the eight attributes one coherent paragraph in "
+            f"English of what can be seen and heard, in detail. {_TIMES} Claim nothing that you cannot see or hear; leave an "
             "attribute empty if the clip shows nothing of it. The transcript and the measurements, where given, were "
             "made from this clip: use them for words and times.",
             _object(**dict.fromkeys(ATTRIBUTES, _TEXT)),
@@ -166,8 +166,8 @@ PROMPTS = {
             "each detail of a candidate, of the transcript or of the measurements that no sentence of the draft says, "
             "with its attribute and the sentence in English that should be added, and the numbers of the candidates "
             "that say it; (2) as inconsistent: each sentence that contradicts the transcript, the measurements or "
-            "another sentence, in words or in time, with the number of the sentence, why, and the sentence as it should "
-            "read (empty if it should go). Leave out what is fine; both lists may be empty. "
+            "another sentence, in words or in time, with the number of the sentence, why, and the sentence as it "
+            "should read (empty if it should go). Leave out what is fine; both lists may be empty. "
             f"{_TIMES}",
             _object(
                 missing=_list(_object(attribute=_ATTRIBUTE, text=_TEXT, candidates=_NUMBERS, reason=_TEXT)),
@@ -203,18 +203,19 @@ PROMPTS = {
             "refine",
             1,
             "You correct video descriptions, changing only what was found wrong.",
-            "The text describes one attribute of the clip; its sentences are numbered. For each finding give the "
-            "sentence that mends it: for an error or a fault of expression the number of the sentence and the whole "
-            "sentence as it should read, with everything else in it unchanged (empty text if it says nothing else); for "
-            "something missing no number (null) and one new English sentence that says it. Use nothing but the finding, "
-            "the clip, the transcript and the measurements. "
+            "The sentences describe one attribute of the clip; they are numbered, and so are the findings. Mend every "
+            "finding: for an error or a fault of expression give the number of its sentence and the whole sentence as it "
+            "should read, with everything else in it unchanged (empty text if nothing else is left); one edit mends all "
+            "findings of its sentence. For something missing give no number (null) and one new English sentence that "
+            "says it. With each edit name the findings that it mends. Touch no other sentence. Use nothing but the "
+            "findings, the clip, the transcript and the measurements. "
             f"{_TIMES}",
             _object(
                 edits=_list(
                     _object(
-                        finding={"type": "integer", "minimum": 0},
                         sentence={"type": ["integer", "null"], "minimum": 0},
                         text=_TEXT,
+                        findings={"type": "array", "items": {"type": "integer", "minimum": 0}},
                     )
                 )
             ),
@@ -223,8 +224,8 @@ PROMPTS = {
             "fuse",
             1,
             "You join verified descriptions of one clip.",
-            "The captions describe one clip, one text an attribute; all of it was verified. Join them into one coherent "
-            "paragraph in English in the order of time. Keep every statement, every time and every quotation word for "
+            "The captions describe one clip, one text an attribute; all of it was verified. Join them into one "
+            "coherent paragraph in English in the order of time. Keep every statement, every time and every quotation word for "
             "word; say once what is said twice; add nothing and conclude nothing.",
         ),
     )

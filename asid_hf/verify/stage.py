@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import ClassVar
 from urllib.parse import urlsplit
 
-from asid_hf.errors import InputError, MediaError
+from asid_hf.chat.messages import ChatError
+from asid_hf.chat.usage import Usage
+from asid_hf.errors import EndpointError, InputError, MediaError, OutputError
 
 Row = dict[str, object]
 Batch = dict[str, list]
@@ -81,28 +84,38 @@ class Stage(ABC):
         count = len(next(iter(batch.values()), []))
         columns = [column for column in (*self.writes, *_LEDGER_COLUMNS) if column in batch or column in self.writes]
         columns = list(dict.fromkeys([*columns, *_LEDGER_COLUMNS, *(["timings"] if "timings" in batch else [])]))
-        rows = [self._step({column: values[i] for column, values in batch.items()}) for i in range(count)]
+        rows = self._steps([{column: values[i] for column, values in batch.items()} for i in range(count)])
         return {column: [row.get(column) for row in rows] for column in columns}
 
-    def _step(self, row: Row) -> Row:
+    def _steps(self, rows: list[Row]) -> list[Row]:
+        for row in rows:
+            with self._recorded(row) as wanted:
+                if wanted:
+                    row.update(self.run(row))
+        return rows
+
+    @contextmanager
+    def _recorded(self, row: Row) -> Iterator[bool]:
+        """Whether a row is to be worked on; what goes wrong with it, and its seconds, are noted in it."""
         row["errors"] = list(row.get("errors") or [])
         row["status"] = row.get("status") or "kept"
         if row["status"] == "dropped":
-            return row
+            yield False
+            return
         started = time.perf_counter()
         try:
-            row.update(self.run(row))
+            yield True
+        except (EndpointError, OutputError):  # would meet every row alike
+            raise
         except MediaError as error:
             row["errors"].append({"stage": self.name, "kind": error.reason, "message": _without_path(error, row)})
             row.update(status="dropped", drop_reason=error.reason)
         except Exception as error:  # a bad row is recorded, never the end of the others
-            row["errors"].append(
-                {"stage": self.name, "kind": type(error).__name__, "message": _without_path(error, row)}
-            )
+            kind = error.kind if isinstance(error, ChatError) else type(error).__name__
+            row["errors"].append({"stage": self.name, "kind": kind, "message": _without_path(error, row)})
         if "timings" in row:
-            spent = time.perf_counter() - started
-            row["timings"] = [*(row["timings"] or []), {"stage": self.name, "seconds": spent}]
-        return row
+            spent = {"stage": self.name, "seconds": time.perf_counter() - started}
+            row["timings"] = [*(row["timings"] or []), {**spent, **Usage().counts(), **(row.pop("usage", None) or {})}]
 
 
 @dataclass(frozen=True)
