@@ -7,41 +7,29 @@ key. Answers of many calls in flight are committed together: one sync of the dis
 
 from __future__ import annotations
 
-import asyncio
+import atexit
+import contextlib
 import os
-import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable
-from contextlib import closing
+import weakref
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+from asid_hf.chat.ledger_file import connect, unusable
+from asid_hf.chat.ledger_writer import Writer
 from asid_hf.chat.messages import ChatError, ChatReply
 from asid_hf.errors import OutputError
 
-_TABLES = """
-CREATE TABLE IF NOT EXISTS answers (
-    key TEXT PRIMARY KEY, stage TEXT NOT NULL, model TEXT NOT NULL, prompt TEXT NOT NULL, text TEXT NOT NULL,
-    finish_reason TEXT NOT NULL, input_tokens INTEGER, output_tokens INTEGER, latency REAL NOT NULL, time REAL NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS failures (
-    key TEXT NOT NULL, stage TEXT NOT NULL, model TEXT NOT NULL, prompt TEXT NOT NULL, kind TEXT NOT NULL,
-    message TEXT NOT NULL, input_tokens INTEGER, output_tokens INTEGER, latency REAL NOT NULL, time REAL NOT NULL
-);
-CREATE INDEX IF NOT EXISTS failures_by_key ON failures (key);
-CREATE TABLE IF NOT EXISTS hits (
-    stage TEXT NOT NULL, model TEXT NOT NULL, prompt TEXT NOT NULL, count INTEGER NOT NULL,
-    PRIMARY KEY (stage, model, prompt)
-) WITHOUT ROWID;
-"""
-_ANSWER = "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_FAILURE = "INSERT INTO failures VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_HIT = "INSERT INTO hits VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count"
-_WAIT = 60  # s that one process waits for another one's commit
-_SYNCS = "FULL"  # an answer is on the disk when its commit returns, also when the machine loses power
+_FIND = "SELECT text, finish_reason, input_tokens, output_tokens, latency FROM answers WHERE key = ?"
+_FIND_FAILURE = "SELECT kind, message FROM failures WHERE key = ? ORDER BY time DESC, rowid DESC LIMIT 1"
+_KEEP = "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_KEEP_FAILURE = "INSERT INTO failures VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+LONGEST_MESSAGE = 2000  # characters of a failure's message
+_LARGEST = 2**63 - 1  # SQLite's; a server may tell any number of tokens
+_AT_EXIT = 10.0  # s
 
 
 class Call(NamedTuple):
@@ -63,7 +51,7 @@ class Ledger:
         OutputError: the file is no ledger, or cannot be written.
 
     Example:
-        >>> import tempfile
+        >>> import asyncio, tempfile
         >>> ledger = Ledger(tempfile.mkdtemp() + "/ledger.sqlite")
         >>> asyncio.run(ledger.keep(Call("k", "judge", "m", "judge@1"), ChatReply("fine")))
         >>> ledger.find("k").text
@@ -72,107 +60,87 @@ class Ledger:
 
     def __init__(self, path: str | Path) -> None:
         self.path = str(path)
-        self._threads = threading.local()
-        self._waiting: queue.SimpleQueue = queue.SimpleQueue()
-        self._writer: threading.Thread | None = None
-        self._start = threading.Lock()
-        self._hits: dict[tuple[str, str, str], int] = {}
-        with closing(self._connect()):
-            pass  # that it cannot be used is to be known now, not after the first paid call
+        connect(self.path, create=True).close()  # that it cannot be used is to be known now, not after a paid call
+        self._begin()
+        _open.add(self)
 
     def find(self, key: str) -> ChatReply | None:
-        """The answer to a call, or None where there is none."""
-        row = self._reading().execute(
-            "SELECT text, finish_reason, input_tokens, output_tokens, latency FROM answers WHERE key = ?", (key,)
-        ).fetchone()  # fmt: skip
+        """The answer to a call, or None where there is none.
+
+        Raises:
+            OutputError: the file cannot be read.
+        """
+        row = self._first(_FIND, key)
         return None if row is None else ChatReply(*row, hit=True)
 
     def failure(self, key: str) -> ChatError | None:
-        """The last failure of a call, as it was raised; None where there is none."""
-        row = self._reading().execute(
-            "SELECT kind, message FROM failures WHERE key = ? ORDER BY time DESC LIMIT 1", (key,)
-        ).fetchone()  # fmt: skip
+        """The last failure of a call, as it was raised; None where there is none.
+
+        Raises:
+            OutputError: the file cannot be read.
+        """
+        row = self._first(_FIND_FAILURE, key)
         return None if row is None else ChatError(*row)
 
-    def count_hit(self, call: Call) -> None:
-        """Note that an answer was served again; written with the next commit."""
-        kind = (call.stage, call.model, call.prompt)
-        with self._start:
-            self._hits[kind] = self._hits.get(kind, 0) + 1
-
     async def keep(self, call: Call, reply: ChatReply) -> None:
-        """Keep an answer; it is on the disk when this returns."""
-        counts = (reply.input_tokens, reply.output_tokens, reply.latency, time.time())
-        await self._write(_ANSWER, (*call, reply.text, reply.finish_reason, *counts))
+        """Keep an answer, in the place of an earlier one; it is on the disk when this returns.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        await self._writer.put(_KEEP, (*call, _text(reply.text), _text(reply.finish_reason), *_amounts(reply)))
 
     async def keep_failure(self, call: Call, kind: str, message: str, reply: ChatReply | None = None) -> None:
-        """Record a failed attempt, with the tokens it cost; it is never served as an answer."""
-        reply = reply or ChatReply("")
-        counts = (reply.input_tokens, reply.output_tokens, reply.latency, time.time())
-        await self._write(_FAILURE, (*call, kind, message[:500], *counts))
+        """Record a failed attempt, with the tokens it cost; it is never served as an answer.
 
-    def flush_hits(self) -> None:
-        """Write the counted hits."""
-        with self._start:
-            counted, self._hits = self._hits, {}
-        if counted:
-            connection = self._reading()
-            with connection:
-                connection.executemany(_HIT, [(*kind, count) for kind, count in counted.items()])
+        Raises:
+            OutputError: it cannot be written.
+        """
+        amounts = _amounts(reply or ChatReply(""))
+        await self._writer.put(_KEEP_FAILURE, (*call, kind, _text(message)[:LONGEST_MESSAGE], *amounts))
 
-    async def _write(self, statement: str, values: tuple) -> None:
-        loop = asyncio.get_running_loop()
-        done = loop.create_future()
-        if self._writer is None or not self._writer.is_alive():
-            with self._start:
-                if self._writer is None or not self._writer.is_alive():
-                    self._writer = threading.Thread(target=self._commit_all, name="ledger", daemon=True)
-                    self._writer.start()
-        self._waiting.put((statement, values, loop, done))
-        await done
+    def count_hit(self, call: Call) -> None:
+        """Note that an answer was served again; written with the next answers, or within a second."""
+        self._writer.count(call[1:])
 
-    def _commit_all(self) -> None:
-        """The one thread that writes: takes what has gathered while the last commit ran, and commits it as one."""
-        connection = self._connect()
-        while True:
-            gathered = [self._waiting.get()]
-            while not self._waiting.empty():
-                gathered.append(self._waiting.get())
-            error = None
-            try:
-                with connection:
-                    for statement in {entry[0] for entry in gathered}:
-                        connection.executemany(statement, [entry[1] for entry in gathered if entry[0] == statement])
-            except sqlite3.Error as trouble:
-                error = self._unusable(trouble)
-            for loop in {entry[2] for entry in gathered}:
-                futures = [entry[3] for entry in gathered if entry[2] is loop]
-                if not loop.is_closed():
-                    loop.call_soon_threadsafe(_settle, futures, error)
+    def flush(self) -> None:
+        """Wait until all answers and hits given so far are on the disk.
+
+        Raises:
+            OutputError: they cannot be written.
+        """
+        self._writer.flush()
+
+    def _first(self, query: str, key: str) -> tuple | None:
+        try:
+            return self._reading().execute(query, (key,)).fetchone()
+        except sqlite3.Error as error:
+            raise unusable(self.path, error) from error
 
     def _reading(self) -> sqlite3.Connection:
-        if not hasattr(self._threads, "connection"):
-            self._threads.connection = self._connect()
-        return self._threads.connection
-
-    def _connect(self) -> sqlite3.Connection:
         try:
-            connection = sqlite3.connect(self.path, timeout=_WAIT)
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute(f"PRAGMA synchronous = {_SYNCS}")
-            connection.executescript(_TABLES)
-        except sqlite3.Error as error:
-            raise self._unusable(error) from error
-        return connection
+            return self._threads.connection
+        except AttributeError:
+            self._threads.connection = connect(self.path, create=True)
+            return self._threads.connection
 
-    def _unusable(self, error: sqlite3.Error) -> OutputError:
-        return OutputError(
-            f"The call ledger {self.path} cannot be used: {error}. Make it writable, or name another with --ledger."
-        )
+    def _begin(self) -> None:
+        self._threads = threading.local()
+        self._writer = Writer(self.path)
+        weakref.finalize(self, self._writer.stop).atexit = False
+
+    def _begin_in_child(self) -> None:
+        """After a fork: SQLite allows a child neither to use nor to close its parent's connections."""
+        _left_to_parent.append((self._threads, self._writer))
+        self._begin()
+
+
+_open: weakref.WeakSet[Ledger] = weakref.WeakSet()
+_left_to_parent: list[tuple] = []
 
 
 def open_ledger(path: str | Path) -> Ledger:
-    """The ledger of a file: the same one for every thread of this process, its own for a forked one.
+    """The ledger of a file: the same one for every thread of this process, also of a forked one.
 
     Args:
         path: the SQLite file, made where it is not there yet.
@@ -186,11 +154,11 @@ def open_ledger(path: str | Path) -> Ledger:
         >>> open_ledger(file) is open_ledger(str(file))
         True
     """
-    return _opened(os.path.abspath(path), os.getpid())
+    return _opened(os.path.abspath(path))
 
 
 @lru_cache(maxsize=8)
-def _opened(path: str, process: int) -> Ledger:
+def _opened(path: str) -> Ledger:
     try:
         os.makedirs(os.path.dirname(path), exist_ok=True)
     except OSError as error:
@@ -198,11 +166,27 @@ def _opened(path: str, process: int) -> Ledger:
     return Ledger(path)
 
 
-def _settle(futures: Iterable[asyncio.Future], error: Exception | None) -> None:
-    for future in futures:
-        if future.cancelled():
-            continue
-        if error is None:
-            future.set_result(None)
-        else:
-            future.set_exception(error)
+@atexit.register
+def _flush_all() -> None:
+    for ledger in list(_open):
+        with contextlib.suppress(OutputError, TimeoutError):  # whoever waited for an answer has been told
+            ledger._writer.flush(_AT_EXIT)
+
+
+def _begin_all_in_child() -> None:
+    for ledger in list(_open):
+        ledger._begin_in_child()
+
+
+os.register_at_fork(after_in_child=_begin_all_in_child)
+
+
+def _text(value: object) -> str:
+    """As UTF-8 can hold it: a reply's JSON may have escaped half a character."""
+    text = str(value)
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def _amounts(reply: ChatReply) -> tuple[int | None, int | None, float, float]:
+    counts = (n if n is None else min(max(int(n), 0), _LARGEST) for n in (reply.input_tokens, reply.output_tokens))
+    return *counts, float(reply.latency), time.time()
