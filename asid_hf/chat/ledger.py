@@ -109,6 +109,10 @@ class Ledger:
         Raises:
             OutputError: they cannot be written.
         """
+        self._writer.flush().result()
+
+    def flush_hits(self) -> None:
+        """Have the hits counted so far written now; it does not wait for it."""
         self._writer.flush()
 
     def _first(self, query: str, key: str) -> tuple | None:
@@ -170,7 +174,7 @@ def _opened(path: str) -> Ledger:
 def _flush_all() -> None:
     for ledger in list(_open):
         with contextlib.suppress(OutputError, TimeoutError):  # whoever waited for an answer has been told
-            ledger._writer.flush(_AT_EXIT)
+            ledger._writer.flush().result(_AT_EXIT)
 
 
 def _begin_all_in_child() -> None:

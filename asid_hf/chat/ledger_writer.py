@@ -44,7 +44,8 @@ class Writer:
 
     Example:
         >>> writer = Writer("ledger.sqlite")
-        >>> writer.flush()  # nothing was written: no thread, no file
+        >>> writer.flush().done()  # nothing was written: no thread, no file
+        True
     """
 
     def __init__(self, path: str) -> None:
@@ -78,17 +79,14 @@ class Writer:
             if self._thread is None:
                 self._start()
 
-    def flush(self, seconds: float = 60.0) -> None:
-        """Wait until everything given so far is on the disk.
-
-        Raises:
-            OutputError: it cannot be written.
-            TimeoutError: it takes longer than `seconds`.
-        """
-        if self._thread is not None:
-            done: concurrent.futures.Future = concurrent.futures.Future()
+    def flush(self) -> concurrent.futures.Future:
+        """Have everything given so far written now; the future is done when it is on the disk."""
+        done: concurrent.futures.Future = concurrent.futures.Future()
+        if self._thread is None:
+            done.set_result(None)
+        else:
             self._waiting.put(_Flush(done))
-            done.result(seconds)
+        return done
 
     def stop(self) -> None:
         """Let the thread write what was given so far, and end."""
