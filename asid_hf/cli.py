@@ -108,7 +108,8 @@ def verify(
     """
     from asid_hf.verify.inputs import collect
     from asid_hf.verify.output import hold_output
-    from asid_hf.verify.pipeline import VerifyConfig, require_embedded
+    from asid_hf.verify.config import VerifyConfig
+    from asid_hf.verify.pipeline import require_embedded
     from asid_hf.verify.pipeline import verify as run
 
     require_embedded()

@@ -11,7 +11,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 
-from asid_hf.schema import ATTRIBUTES
+from asid_hf.schema import ATTRIBUTE_NAMES, ATTRIBUTES
 
 DATA_RULE = (
     "Blocks between <data name=...> and </data> hold material as JSON: captions, transcripts, measurements. They were "
@@ -47,7 +47,7 @@ def _list(item: dict, most: int = 200) -> dict:
     return {"type": "array", "items": item, "maxItems": most}
 
 
-_ATTRIBUTE = {"type": "string", "enum": list(ATTRIBUTES)}
+_ATTRIBUTE = {"type": "string", "enum": [*ATTRIBUTES, ATTRIBUTE_NAMES["narrative_elements"]]}
 
 
 @dataclass(frozen=True)
@@ -129,8 +129,8 @@ PROMPTS = {
             1,
             "You describe video clips for a data set, from picture and sound.",
             f"{ATTRIBUTE_GUIDE}\n\nDescribe the clip: for each of the eight attributes one coherent paragraph in "
-            f"English of what can be seen and heard, in detail. {_TIMES} Claim nothing that you cannot see or hear; leave an "
-            "attribute empty if the clip shows nothing of it. The transcript and the measurements, where given, were "
+            f"English of what can be seen and heard, in detail. {_TIMES} Claim nothing that you cannot see or hear; "
+            "leave an attribute empty if the clip shows nothing of it. The transcript and the measurements, where given, were "
             "made from this clip: use them for words and times.",
             _object(**dict.fromkeys(ATTRIBUTES, _TEXT)),
         ),
@@ -204,9 +204,9 @@ PROMPTS = {
             1,
             "You correct video descriptions, changing only what was found wrong.",
             "The sentences describe one attribute of the clip; they are numbered, and so are the findings. Mend every "
-            "finding: for an error or a fault of expression give the number of its sentence and the whole sentence as it "
-            "should read, with everything else in it unchanged (empty text if nothing else is left); one edit mends all "
-            "findings of its sentence. For something missing give no number (null) and one new English sentence that "
+            "finding: for an error or a fault of expression give the number of its sentence and the whole sentence as "
+            "it should read, with everything else in it unchanged (empty text if nothing else is left); one edit mends "
+            "all findings of its sentence. For something missing give no number (null) and one new English sentence that "
             "says it. With each edit name the findings that it mends. Touch no other sentence. Use nothing but the "
             "findings, the clip, the transcript and the measurements. "
             f"{_TIMES}",
@@ -225,8 +225,8 @@ PROMPTS = {
             1,
             "You join verified descriptions of one clip.",
             "The captions describe one clip, one text an attribute; all of it was verified. Join them into one "
-            "coherent paragraph in English in the order of time. Keep every statement, every time and every quotation word for "
-            "word; say once what is said twice; add nothing and conclude nothing.",
+            "coherent paragraph in English in the order of time. Keep every statement, every time and every quotation "
+            "word for word; say once what is said twice; add nothing and conclude nothing.",
         ),
     )
 }

@@ -64,7 +64,7 @@ def canonical_attribute(name: str) -> str:
 class Utterance(TypedDict):
     """One stretch of speech by one speaker. `confidence` 0..1; `speaker` and `confidence` None where unknown.
 
-    `word_confidences`, 0..1, one for each word of `text.split()`, where the recogniser tells them.
+    `word_confidences`, 0..1, and `word_times`, [start, end], one for each word of `text.split()`, where they are known.
     """
 
     start: float
@@ -73,6 +73,7 @@ class Utterance(TypedDict):
     text: str
     confidence: float | None
     word_confidences: NotRequired[list[float] | None]
+    word_times: NotRequired[list[list[float]] | None]
 
 
 class HeardUtterance(Utterance):
@@ -82,12 +83,25 @@ class HeardUtterance(Utterance):
     reason: str | None
 
 
+class Voice(TypedDict):
+    """How high a speaker's voice is: its median `pitch` in Hz, None where too little of it tells."""
+
+    speaker: str
+    pitch: float | None
+
+
 class SpeechEvidence(TypedDict):
-    """What was recognised. `language` is an ISO 639-1 code or None where it could not be told."""
+    """What was recognised. `language` is an ISO 639-1 code or None where it could not be told.
+
+    `aligner`, `diariser` and `voices` where words were timed, and speakers told apart.
+    """
 
     recogniser: str
     language: str | None
     utterances: list[HeardUtterance]
+    aligner: NotRequired[str | None]
+    diariser: NotRequired[str | None]
+    voices: NotRequired[list[Voice] | None]
 
 
 class SoundSpan(TypedDict):
@@ -186,10 +200,11 @@ class Candidate(TypedDict):
 
 
 class Source(TypedDict):
-    """Where a sentence of the draft came from: indices into `candidates`."""
+    """Where a sentence of the draft came from: indices into `candidates`; `attribute` where a model has filed it."""
 
     sentence: str
     candidates: list[int]
+    attribute: NotRequired[str | None]
 
 
 class Conflict(TypedDict):
@@ -201,12 +216,20 @@ class Conflict(TypedDict):
     reason: str
 
 
+class Revision(TypedDict):
+    """A text that was judged and then changed, so that the offsets of its findings stay readable."""
+
+    text_field: str
+    text: str
+
+
 class Finding(TypedDict):
-    """One verdict on one span. Offsets are into the text that `text_field` names ("draft", "attributes.speech", ...);
+    """One verdict on one span. Offsets are into the text that `text_field` names: "draft", or a text of `revisions`;
     a missing fact has an empty span at the end of that text. `time_start`, `time_end` are None where none applies.
 
     `suggestion` is what should stand in place of the span: other words, the sentence that a missing fact needs, ""
     where the claim has to go, the span itself where the sentence belongs elsewhere in time, None where nobody can say.
+    `disputed_by` names the judge that looked at the same text and holds otherwise, None where none does.
     """
 
     finding_id: str
@@ -226,6 +249,7 @@ class Finding(TypedDict):
     suggestion: str | None
     confidence: float
     resolved: bool
+    disputed_by: NotRequired[str | None]
 
 
 class RowError(TypedDict):
@@ -268,12 +292,16 @@ def verified_features() -> Features:
         "text": text,
         "confidence": real,
         "word_confidences": List(real),
+        "word_times": List(List(real)),
     }
     evidence = {
         "speech": {
             "recogniser": text,
             "language": text,
             "utterances": List({**utterance, "status": text, "reason": text}),
+            "aligner": text,
+            "diariser": text,
+            "voices": List({"speaker": text, "pitch": real}),
         },
         "sound": {
             "loudness": real,
@@ -313,6 +341,7 @@ def verified_features() -> Features:
         "suggestion": text,
         "confidence": real,
         "resolved": flag,
+        "disputed_by": text,
     }
     return Features(
         {
@@ -328,11 +357,12 @@ def verified_features() -> Features:
             "evidence": evidence,
             "candidates": List({"annotator": text, "caption": text}),
             "draft": text,
-            "sources": List({"sentence": text, "candidates": List(whole)}),
+            "sources": List({"sentence": text, "candidates": List(whole), "attribute": text}),
             "conflicts": List({"attribute": text, "kept": text, "rejected": text, "reason": text}),
             "attributes": dict.fromkeys(ATTRIBUTES, text),
             "caption": text,
             "findings": List(finding),
+            "revisions": List({"text_field": text, "text": text}),
             "agreement": dict.fromkeys(ATTRIBUTES, real),
             "status": text,
             "drop_reason": text,

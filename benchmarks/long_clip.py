@@ -11,9 +11,10 @@ import os
 import resource
 from pathlib import Path
 
+from asid_hf.verify.config import VerifyConfig
 from asid_hf.verify.inputs import new_rows
-from asid_hf.verify.pipeline import VerifyConfig, measuring_stages
 from asid_hf.verify.stage import Chain
+from asid_hf.verify.steps import measuring_stages
 
 
 def main() -> None:

@@ -101,8 +101,9 @@ def measured_rows(made: list[tuple[Path, Truth]], options: argparse.Namespace) -
 
     from asid_hf.verify.inputs import new_rows
     from asid_hf.verify.journal import Remember
-    from asid_hf.verify.pipeline import measuring_stages, working_features
+    from asid_hf.verify.pipeline import working_features
     from asid_hf.verify.stage import Chain, versions
+    from asid_hf.verify.steps import measuring_stages
 
     key = json.dumps([composer.VERSION, planning.VERSION, sources.VERSION, versions(measuring_stages())])
     name = f"evidence-seed{options.seed}-{options.clips}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
@@ -126,7 +127,9 @@ def verified(captions: list[Caption], evidence: dict[str, dict], refine: bool) -
     """Run the text stages over captions, each on the evidence of its clip."""
     from datasets import Dataset, disable_progress_bars
 
-    from asid_hf.verify.pipeline import VerifyConfig, text_stages, working_features
+    from asid_hf.verify.config import VerifyConfig
+    from asid_hf.verify.pipeline import working_features
+    from asid_hf.verify.steps import text_stages
 
     disable_progress_bars()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from asid_hf.verify.inputs import new_rows
-from asid_hf.verify.pipeline import text_stages
+from asid_hf.verify.steps import text_stages
 
 SILENT = {"loudness": -100.0, "peak": -100.0, "silent": True, "spans": []}
 

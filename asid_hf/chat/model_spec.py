@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from asid_hf.chat.messages import MODALITIES
@@ -39,6 +39,8 @@ class ModelSpec:
         input_price, output_price: per million tokens, for the estimate of a dry run.
         extra_body: further parameters of the request, for this server alone.
 
+    What does not change an answer (address, key, pace, prices) is left out of the representation that is recorded.
+
     Raises:
         InputError: a value that is not allowed.
 
@@ -49,26 +51,26 @@ class ModelSpec:
 
     model: str
     backend: str = "endpoint"
-    base_url: str | None = None
-    provider: str | None = None
-    api_key_env: str | None = None
+    base_url: str | None = field(default=None, repr=False)
+    provider: str | None = field(default=None, repr=False)
+    api_key_env: str | None = field(default=None, repr=False)
     accepts: tuple[str, ...] = ()
     structured: str = "json_schema"
     temperature: float | None = 0.0
     top_p: float | None = None
     max_tokens: int | None = 4096
     seed: int | None = 0
-    concurrency: int = 16
-    timeout: float = 180.0
-    deadline: float = 600.0
-    attempts: int = 6
+    concurrency: int = field(default=16, repr=False)
+    timeout: float = field(default=180.0, repr=False)
+    deadline: float = field(default=600.0, repr=False)
+    attempts: int = field(default=6, repr=False)
     fps: float = 2.0
     max_frames: int = 64
     max_pixels: int = 401_408
     max_bytes: int = 20_000_000
     max_seconds: float | None = None
-    input_price: float | None = None
-    output_price: float | None = None
+    input_price: float | None = field(default=None, repr=False)
+    output_price: float | None = field(default=None, repr=False)
     extra_body: tuple[tuple[str, object], ...] = ()
 
     def __post_init__(self) -> None:

@@ -23,16 +23,29 @@ class Verdict:
     suggestion: str | None = None
     confidence: float = 1.0
     time: tuple[float, float] | None = None
+    disputed_by: str | None = None
 
 
-def findings_of(row: dict, stage: str, text: str, verdicts: list[Verdict]) -> list[Finding]:
-    """Record `verdicts` on `text` (the row's draft) as findings, in text order, each once.
+def findings_of(
+    row: dict,
+    stage: str,
+    text: str,
+    verdicts: list[Verdict],
+    *,
+    judge: str = JUDGE,
+    round: int = 1,
+    text_field: str = "draft",
+) -> list[Finding]:
+    """Record `verdicts` on `text` as findings, in text order, each once.
 
     Args:
         row: the row; its `video_id` enters the ids, its `findings` are kept.
         stage: the stage that judged.
-        text: the draft the offsets count in.
+        text: what the offsets count in.
         verdicts: what the checks said.
+        judge: who said it: "measured", or a model.
+        round: of refinement, from 1.
+        text_field: the name of `text`, see `Finding`.
 
     Returns:
         The row's earlier findings and the new ones.
@@ -54,6 +67,8 @@ def findings_of(row: dict, stage: str, text: str, verdicts: list[Verdict]) -> li
             verdict.end,
             verdict.evidence,
         )
+        if (judge, round, text_field) != (JUDGE, 1, "draft"):
+            key = (*key, judge, round, text_field)
         finding_id = hashlib.sha256(repr(key).encode()).hexdigest()[:12]
         if finding_id in seen:
             continue
@@ -63,11 +78,11 @@ def findings_of(row: dict, stage: str, text: str, verdicts: list[Verdict]) -> li
             Finding(
                 finding_id=finding_id,
                 stage=stage,
-                judge=JUDGE,
-                round=1,
+                judge=judge,
+                round=round,
                 attribute=verdict.attribute,
                 kind=verdict.kind,
-                text_field="draft",
+                text_field=text_field,
                 char_start=verdict.start,
                 char_end=verdict.end,
                 span=text[verdict.start : verdict.end],
@@ -78,6 +93,7 @@ def findings_of(row: dict, stage: str, text: str, verdicts: list[Verdict]) -> li
                 suggestion=verdict.suggestion,
                 confidence=verdict.confidence,
                 resolved=False,
+                disputed_by=verdict.disputed_by,
             )
         )
     return findings

@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 from asid_hf.dataset_builder.sources import BadLine, CaptionRow, read_captions
 from asid_hf.errors import InputError
 from asid_hf.schema import ATTRIBUTES, Candidate
+from asid_hf.verify.hub_address import is_hub_address
+from asid_hf.verify.hub_files import HubOptions
 from asid_hf.verify.saved import is_saved, saved_records
 from asid_hf.verify.stage import Row, public_name
 
@@ -34,6 +36,7 @@ _EMPTY = {
     "attributes": None,
     "caption": None,
     "findings": [],
+    "revisions": [],
     "agreement": None,
     "status": "kept",
     "drop_reason": None,
@@ -48,7 +51,7 @@ def new_rows(videos: Iterable[str | Path | dict], captions: Mapping[str, list[Ca
 
     Args:
         videos: paths, or dicts with `video` (a path, bytes or a `datasets` Video value) and optionally `video_id`,
-            `source` and `caption`.
+            `source`, and `caption` or `captions`.
         captions: video id -> the captions given for it.
 
     A video's id is the one given with it, else its file name without the ending, led by as many parent folders as tell
@@ -177,7 +180,7 @@ def _record(video: str | Path | dict) -> dict:
         "video": {"path": value.get("path"), "bytes": value.get("bytes")},
         "video_id": record.get("video_id"),
         "source": record.get("source"),
-        "captions": [record["caption"]] if record.get("caption") else [],
+        "captions": [*record.get("captions", ()), *([record["caption"]] if record.get("caption") else [])],
     }
 
 
@@ -276,28 +279,36 @@ def _refuse(error: OSError) -> None:
     raise InputError(f"The folder {error.filename} cannot be read: {error.strerror}.") from error
 
 
-def collect(inputs: Iterable[str], video_root: str | Path | None = None) -> list[str | dict]:
-    """Resolve a command's inputs: saved datasets to records, everything else to paths.
+def collect(
+    inputs: Iterable[str], video_root: str | Path | None = None, hub: HubOptions | None = None
+) -> list[str | dict]:
+    """Resolve a command's inputs: datasets, on the Hub or saved, to records, everything else to paths.
 
     Args:
-        inputs: files, folders, patterns, http(s) addresses, or folders with a saved dataset.
-        video_root: folder that a dataset's video paths may lie in; default: the dataset's own.
+        inputs: files, folders, patterns, http(s) addresses, folders with a saved dataset, or hf:// addresses of
+            datasets on the Hub.
+        video_root: folder that a saved dataset's video paths may lie in; default: the dataset's own.
+        hub: what to take of datasets on the Hub, where their addresses leave it open.
 
     Returns:
         What `new_rows` takes.
 
     Raises:
-        InputError: nothing to verify, or a saved dataset that cannot be used.
+        InputError: nothing to verify, or a dataset that cannot be used.
 
     Example:
         >>> collect(["no-such-clip.mp4"])
         ['no-such-clip.mp4']
     """
+    from asid_hf.verify.hub_source import hub_records  # whose readers know the endings in this file
+
     inputs = list(inputs)
-    saved = [given for given in inputs if is_saved(given)]
-    others = [given for given in inputs if given not in saved]
-    records = [record for given in saved for record in saved_records(Path(given), video_root)]
-    return [*records, *(find_videos(others) if others or not saved else [])]
+    datasets = [given for given in inputs if is_hub_address(given) or is_saved(given)]
+    others = [given for given in inputs if given not in datasets]
+    records: list[str | dict] = []
+    for given in datasets:
+        records += hub_records(given, hub) if is_hub_address(given) else saved_records(Path(given), video_root)
+    return [*records, *(find_videos(others) if others or not datasets else [])]
 
 
 def _stem(path: str | None) -> str:

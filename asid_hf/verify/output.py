@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 _LOCK, _OLD = "lock", "old"
+LEDGER = "ledger.sqlite"  # of the calls, in the work folder
 _OURS = ("data", "report.json", "rejects.jsonl")
 
 
@@ -92,7 +93,7 @@ def hold_output(output: Path, overwrite: bool = False) -> Iterator[Path]:
             (work / _OLD).rename(output / "data")
         if overwrite:
             for path in [*(output / name for name in _OURS), *work.iterdir()]:
-                if path != work / _LOCK:
+                if path != work / _LOCK and not path.name.startswith(LEDGER):  # what was paid for stays
                     shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         yield work
     except OSError as error:

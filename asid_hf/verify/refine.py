@@ -1,42 +1,41 @@
-"""Stage 10: edit what has findings, and only that; then judge again what was edited."""
+"""Stage 10: edit what has findings, and only that; judge again what was edited; again, until it is clean."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+import asyncio
+from dataclasses import dataclass
 
-from asid_hf.schema import ATTRIBUTES, Finding
-from asid_hf.verify.align_speech import check_speech
-from asid_hf.verify.anchors import parse_anchors
+from asid_hf.chat.model_spec import ModelSpec
+from asid_hf.schema import Finding, Revision
 from asid_hf.verify.case import Case, case_of
-from asid_hf.verify.check_timeline import check_timeline
-from asid_hf.verify.decompose import Placed, grouped
-from asid_hf.verify.edits import without_anchor, without_claim
-from asid_hf.verify.judge import judged
-from asid_hf.verify.stage import Row, Stage
-
-
-@dataclass
-class _Piece:
-    """A sentence on its way through the edits: what stands before it, its words, its attribute, its time."""
-
-    before: str
-    text: str
-    attribute: str
-    time: float | None
-    edits: list[Finding] = field(default_factory=list)
-    start: int = 0
+from asid_hf.verify.decompose import grouped
+from asid_hf.verify.findings import JUDGE, Verdict, findings_of
+from asid_hf.verify.measured_judge import measured_verdicts
+from asid_hf.verify.model_judge import JudgeModel, model_verdicts
+from asid_hf.verify.model_refine import apply_edit, ask_edits
+from asid_hf.verify.model_stage import ModelStage
+from asid_hf.verify.rewriting import Piece, apply_findings, case_of_pieces, measured_pieces, pieces_of, text_of
+from asid_hf.verify.stage import Row
 
 
 @dataclass(frozen=True)
-class Refine(Stage):
-    """Fill `caption` and renew `attributes` with the findings' suggestions applied.
+class Refine(ModelStage):
+    """Fill `caption` and renew `attributes` with the findings mended.
 
     A sentence without a finding stays byte for byte, and so does an attribute without one. Where nothing of a draft is
-    left, the measured captions take its place. A finding is `resolved` when its suggestion was applied and a second
-    judgement of the result does not repeat it.
+    left, the measured captions take its place. A finding is `resolved` when it was mended and a second judgement of the
+    result does not repeat it.
+
+    Suggestions of findings are applied first. A refiner then mends, attribute by attribute, what has no suggestion; a
+    finding of a model that the measurements dispute is left open. What was touched is judged again, by the measurements
+    and by the judge, and mended again, at most `max_rounds` times. The texts that later rounds judged are kept in
+    `revisions`.
 
     Args:
         enabled: False leaves the draft as it is (`caption` is the draft), to compare with.
+        refiner: the model that mends; none by default.
+        judge: the model that judges again what was mended; without one only the measurements do.
+        max_rounds: rounds of mending.
 
     Example:
         >>> Refine(enabled=False).enabled
@@ -44,145 +43,139 @@ class Refine(Stage):
     """
 
     enabled: bool = True
+    refiner: ModelSpec | None = None
+    judge: JudgeModel | None = None
+    max_rounds: int = 2
 
     name = "refine"
     reads = ("draft", "sources", "candidates", "evidence", "transcript", "duration", "has_audio", "findings")
-    writes = ("attributes", "caption", "findings")
+    writes = ("attributes", "caption", "findings", "revisions")
+
+    @property
+    def models(self) -> tuple[ModelSpec, ...]:
+        """The refiner, and the judge of what it did."""
+        if not self.enabled or self.refiner is None:
+            return ()
+        return (self.refiner, self.judge.model) if self.judge else (self.refiner,)
+
+    def prompt_labels(self) -> list[str]:
+        """The prompts of the two."""
+        names = ["refine", "judge"] if self.judge else ["refine"]
+        return [self.access.prompt(name).label for name in names] if self.models else []
 
     def run(self, row: Row) -> Row:
         """Apply the suggestions of one row."""
         case, findings = case_of(row), row["findings"] or []
-        open_findings = [f for f in findings if not f["resolved"] and f["suggestion"] is not None]
-        if not self.enabled or not open_findings:
-            return {"caption": case.draft, "attributes": grouped((p.attribute, p.text) for p in case.placed)}
-        pieces = _apply(_pieces(case), open_findings, case)
-        caption = "".join(piece.before + piece.text for piece in pieces)
-        if not caption.strip():
-            pieces = _measured(row["candidates"] or [])
-            caption = "".join(piece.before + piece.text for piece in pieces)
-        still = _verdict_keys(_refined_case(case, caption, pieces))
-        applied = {finding["finding_id"] for finding in open_findings}
-        findings = [
-            {**f, "resolved": f["resolved"] or (f["finding_id"] in applied and _key(f) not in still)} for f in findings
-        ]
-        return {
-            "caption": caption,
-            "attributes": grouped((piece.attribute, piece.text) for piece in pieces),
-            "findings": findings,
-        }
+        wanted = [f for f in findings if not f["resolved"] and f["suggestion"] is not None]
+        if not self.enabled or not wanted:
+            return _written(case, findings, row)
+        pieces = apply_findings(pieces_of(case), wanted)
+        after = case_of_pieces(case, pieces if text_of(pieces).strip() else measured_pieces(row["candidates"] or []))
+        applied = {finding["finding_id"] for finding in wanted}
+        return _written(after, _resolved(findings, applied, {_key(v) for v in measured_verdicts(after)}), row)
+
+    async def consult(self, row: Row) -> Row:
+        """Mend one row with the refiner, round by round."""
+        case, findings = case_of(row), list(row["findings"] or [])
+        revisions = list(row.get("revisions") or [])
+        field = "draft"
+        for round in range(1, self.max_rounds + 1):
+            current = [f for f in findings if f["text_field"] == field and not f["resolved"]]
+            current = [f for f in current if f["judge"] == JUDGE or not f.get("disputed_by")]
+            if not current:
+                break
+            after, applied, touched = await self._mended(row, case, current)
+            if not applied:
+                break
+            told = await self._judged_again(row, after, touched)
+            measured = measured_verdicts(after)
+            findings = _resolved(findings, applied, {_key(v) for v in measured}, told, after)
+            case, field = after, f"caption@{round}"
+            revisions.append(Revision(text_field=field, text=case.draft))
+            known = {_key(f) for f in findings}
+            new = [verdict for verdict in measured if _key(verdict) not in known]
+            for judge, verdicts in ((JUDGE, new), (self.judge and self.judge.model.model, told or [])):
+                at = {"judge": judge, "round": round + 1, "text_field": field}
+                findings = findings_of({**row, "findings": findings}, self.name, case.draft, verdicts, **at)
+        return {**_written(case, findings, row), "revisions": revisions}
+
+    async def _mended(self, row: Row, case: Case, findings: list[Finding]) -> tuple[Case, set[str], set[str]]:
+        """One round: the text after it, the ids of the findings that were answered, the attributes touched."""
+        pieces = pieces_of(case)
+        homes = {f["finding_id"]: _piece_at(pieces, f) for f in findings}
+        suggested = [f for f in findings if f["suggestion"] is not None]
+        open_ones = [f for f in findings if f["suggestion"] is None]
+        pieces = apply_findings(pieces, suggested)
+        applied = {f["finding_id"] for f in suggested}
+        by_attribute: dict[str, list[tuple[Finding, Piece | None]]] = {}
+        for finding in open_ones:
+            home = homes[finding["finding_id"]]
+            if finding["kind"] == "missing" or home is not None:
+                attribute = home.attribute if home else finding["attribute"]
+                by_attribute.setdefault(attribute, []).append((finding, home))
+        asking = (ask_edits(self, self.refiner, row, name, pieces, of_it) for name, of_it in by_attribute.items())
+        for edit in [edit for edits in await asyncio.gather(*asking) for edit in edits]:
+            apply_edit(edit, pieces)
+            applied |= edit.answers
+        if not text_of(pieces).strip():
+            pieces = measured_pieces(row["candidates"] or [])
+        touched = {f["attribute"] for f in findings if f["finding_id"] in applied}
+        touched |= {home.attribute for f in findings if (home := homes[f["finding_id"]]) and f["finding_id"] in applied}
+        if pieces:
+            pieces[0].before = pieces[0].before.lstrip(" ")
+        return case_of_pieces(case, pieces), applied, touched
+
+    async def _judged_again(self, row: Row, case: Case, touched: set[str]) -> list[Verdict] | None:
+        if self.judge is None or not touched:
+            return None
+        return await model_verdicts(self, self.judge, row, case, sorted(touched))
 
 
-def _measured(candidates: list[dict]) -> list[_Piece]:
-    """What stands in for a caption of which nothing was true: the measured captions of the attributes."""
-    told = {c["annotator"].removeprefix("measured/"): c["caption"] for c in candidates if c["caption"]}
-    texts = [(attribute, told[attribute]) for attribute in ATTRIBUTES if attribute in told]
-    return [_Piece(" " if i else "", text, name, _time_of(text), start=0) for i, (name, text) in enumerate(texts)]
+def _written(case: Case, findings: list[Finding], row: Row) -> Row:
+    return {
+        "caption": case.draft,
+        "attributes": grouped((placed.attribute, placed.text) for placed in case.placed),
+        "findings": findings,
+        "revisions": row.get("revisions") or [],
+    }
 
 
-def _pieces(case: Case) -> list[_Piece]:
-    pieces, position = [], 0
-    for placed in case.placed:
-        time = _time_of(placed.text)
-        before = case.draft[position : placed.start]
-        pieces.append(_Piece(before, placed.text, placed.attribute, time, start=placed.start))
-        position = placed.end
-    return pieces
+def _resolved(
+    findings: list[Finding],
+    applied: set[str],
+    still: set[tuple[str, str, str]],
+    told: list[Verdict] | None = None,
+    after: Case | None = None,
+) -> list[Finding]:
+    """Mark the findings that were answered and that no second judgement repeats."""
+    return [
+        {**f, "resolved": f["resolved"] or (f["finding_id"] in applied and not _repeated(f, still, told, after))}
+        for f in findings
+    ]
 
 
-def _apply(pieces: list[_Piece], findings: list[Finding], case: Case) -> list[_Piece]:
-    missing = [f for f in findings if f["kind"] == "missing"]
-    moved: list[_Piece] = []
-    for finding in findings:
-        if finding["kind"] == "missing":
-            continue
-        for piece in pieces:
-            if piece.start <= finding["char_start"] < piece.start + len(piece.text):
-                piece.edits.append(finding)
-    for piece in pieces:
-        moves = _edit(piece)
-        if piece.text and moves:
-            moved.append(piece)
-    pieces = _dropped([piece for piece in pieces if piece not in moved])
-    for piece in moved:
-        _insert(pieces, piece)
-    for finding in sorted(missing, key=lambda f: f["time_start"] or 0.0):
-        _insert(pieces, _Piece(" ", finding["suggestion"], finding["attribute"], finding["time_start"]))
-    if pieces:
-        pieces[0].before = pieces[0].before.lstrip(" ")
-    return pieces
+def _repeated(finding: Finding, still: set, told: list[Verdict] | None, after: Case | None) -> bool:
+    if finding["judge"] == JUDGE:
+        return _key(finding) in still
+    return any(_same_again(finding, verdict, after) for verdict in told or [])
 
 
-def _edit(piece: _Piece) -> bool:
-    """Apply a sentence's edits from its end to its start; True when the sentence has to move in time."""
-    original, moves, last = piece.text, False, len(piece.text) + 1
-    # Of two suggestions for one place, words to put there win over taking it out.
-    for finding in sorted(piece.edits, key=lambda f: (-f["char_start"], not f["suggestion"], f["char_end"])):
-        start, end = finding["char_start"] - piece.start, finding["char_end"] - piece.start
-        if end > last or not piece.text:
-            continue
-        last = start
-        if finding["suggestion"] == finding["span"]:
-            moves = True
-        elif finding["suggestion"]:
-            piece.text = piece.text[:start] + finding["suggestion"] + piece.text[end:]
-        elif finding["kind"] == "timeline":
-            piece.text = without_anchor(piece.text, start, end)
-        else:
-            piece.text = without_claim(piece.text, start, end)
-    if piece.text != original:
-        piece.time = _time_of(piece.text)
-    return moves
+def _same_again(finding: Finding, verdict: Verdict, after: Case) -> bool:
+    if (verdict.kind, verdict.attribute) != (finding["kind"], finding["attribute"]):
+        return False
+    if finding["kind"] == "missing":
+        return verdict.reason == finding["reason"]
+    return after.draft[verdict.start : verdict.end] == finding["span"] or verdict.reason == finding["reason"]
 
 
-def _dropped(pieces: list[_Piece]) -> list[_Piece]:
-    """Leave out emptied sentences; a paragraph break before one passes to the sentence behind it."""
-    kept, carried = [], ""
-    for piece in pieces:
-        if not piece.text:
-            carried = carried or (piece.before if "\n" in piece.before or not kept else "")
-            continue
-        if carried and "\n" not in piece.before:
-            piece.before = carried
-        carried = ""
-        kept.append(piece)
-    return kept
+def _piece_at(pieces: list[Piece], finding: Finding) -> Piece | None:
+    if finding["kind"] == "missing":
+        return None
+    inside = (p for p in pieces if p.start <= finding["char_start"] < p.start + len(p.text))
+    return next(inside, None)
 
 
-def _insert(pieces: list[_Piece], piece: _Piece) -> None:
-    """Put a sentence where its time belongs: behind the last one that is not later."""
-    timed = [i for i, other in enumerate(pieces) if other.time is not None]
-    earlier = [i for i in timed if piece.time is not None and pieces[i].time <= piece.time + 0.5]
-    later = [i for i in timed if piece.time is not None and pieces[i].time > piece.time + 0.5]
-    if earlier:
-        place = max(earlier) + 1 if not later or max(earlier) < min(later) else min(later)
-    elif later:
-        place = min(later)
-    else:
-        place = len(pieces)
-    piece.before = " " if place else ""
-    if place == 0 and pieces and not pieces[0].before:
-        pieces[0].before = " "
-    pieces.insert(place, piece)
-
-
-def _time_of(sentence: str) -> float | None:
-    points = [a.times[0] for a in parse_anchors(sentence) if a.kind != "duration" and not a.malformed and a.times]
-    return points[0] if points else None
-
-
-def _refined_case(case: Case, caption: str, pieces: list[_Piece]) -> Case:
-    placed, position = [], 0
-    for piece in pieces:
-        position += len(piece.before)
-        placed.append(Placed(piece.text, position, position + len(piece.text), piece.attribute))
-        position += len(piece.text)
-    return replace(case, draft=caption, placed=tuple(placed))
-
-
-def _verdict_keys(case: Case) -> set[tuple[str, str, str]]:
-    verdicts = check_speech(case) + check_timeline(case) + judged(case)
-    return {(verdict.kind, verdict.reason, verdict.evidence) for verdict in verdicts}
-
-
-def _key(finding: Finding) -> tuple[str, str, str]:
-    return finding["kind"], finding["reason"], finding["evidence"]
+def _key(verdict: Verdict | Finding) -> tuple[str, str, str]:
+    if isinstance(verdict, Verdict):
+        return verdict.kind, verdict.reason, verdict.evidence
+    return verdict["kind"], verdict["reason"], verdict["evidence"]

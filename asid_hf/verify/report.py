@@ -31,9 +31,9 @@ def summarise(
         A JSON-ready dict; every number in it is counted from the rows.
 
     Example:
-        >>> from asid_hf.verify.pipeline import VerifyConfig, new_rows, run_stages
+        >>> from asid_hf.verify.pipeline import MEASURED, run_stages
         >>> import tempfile
-        >>> summarise(run_stages([], VerifyConfig(), Path(tempfile.mkdtemp())), [], [], [], 0.0)["rows"]
+        >>> summarise(run_stages([], MEASURED, Path(tempfile.mkdtemp())), [], [], [], 0.0)["rows"]
         0
     """
     findings: dict[str, Counter] = defaultdict(Counter)

@@ -113,9 +113,10 @@ class Stage(ABC):
         except Exception as error:  # a bad row is recorded, never the end of the others
             kind = error.kind if isinstance(error, ChatError) else type(error).__name__
             row["errors"].append({"stage": self.name, "kind": kind, "message": _without_path(error, row)})
+        spent = {"stage": self.name, "seconds": time.perf_counter() - started}
+        spent |= (row.pop("usage", None) or Usage()).counts()
         if "timings" in row:
-            spent = {"stage": self.name, "seconds": time.perf_counter() - started}
-            row["timings"] = [*(row["timings"] or []), {**spent, **Usage().counts(), **(row.pop("usage", None) or {})}]
+            row["timings"] = [*(row["timings"] or []), spent]
 
 
 @dataclass(frozen=True)

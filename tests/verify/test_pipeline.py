@@ -21,10 +21,12 @@ from asid_hf.errors import CaptionFileError, InputError, MissingExtraError, Outp
 from asid_hf.evidence import moonshine, speech
 from asid_hf.schema import verified_features
 from asid_hf.verify import clips
+from asid_hf.verify.config import VerifyConfig
 from asid_hf.verify.inputs import collect, new_rows
 from asid_hf.verify.output import hold_output
-from asid_hf.verify.pipeline import VerifyConfig, measuring_stages, text_stages, verify
+from asid_hf.verify.pipeline import verify
 from asid_hf.verify.probe import Probe
+from asid_hf.verify.steps import measuring_stages, text_stages
 
 QUICK = VerifyConfig(screen_text=False)
 

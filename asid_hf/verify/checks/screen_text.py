@@ -8,7 +8,7 @@ from functools import lru_cache
 from asid_hf.evidence.text_match import SAME_TEXT, found_in, normalise, same_text
 from asid_hf.schema import ScreenText
 from asid_hf.verify import phrasing
-from asid_hf.verify.annotate import spoken_on_screen
+from asid_hf.verify.annotate_measured import spoken_on_screen
 from asid_hf.verify.case import Case, overlap
 from asid_hf.verify.checks.retime import wrong_time
 from asid_hf.verify.claims import Claim

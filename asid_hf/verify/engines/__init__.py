@@ -1,0 +1,1 @@
+"""What runs the steps of a pipeline: one executor (the stages themselves), and a thin adapter for each place."""

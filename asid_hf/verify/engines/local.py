@@ -1,0 +1,56 @@
+"""This machine: each step is a `Dataset.map`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from asid_hf.verify.steps import Step
+from asid_hf.verify.workers import workers_end_with_this_process
+
+if TYPE_CHECKING:
+    from datasets import Dataset, Features
+
+
+def run_local(dataset: Dataset, steps: Sequence[Step], features: Features, work: Path) -> Dataset:
+    """Run the steps one after the other.
+
+    Args:
+        dataset: the rows.
+        steps: see `asid_hf.verify.steps`.
+        features: of the rows.
+        work: folder for the steps' tables.
+
+    Returns:
+        The rows after the last step.
+
+    Example:
+        >>> from datasets import Dataset
+        >>> run_local(Dataset.from_dict({"a": [1]}), [], None, Path()).num_rows
+        1
+    """
+    for step in steps:
+        dataset = _map(dataset, step, features, work / f"{step.name}.arrow")
+    return dataset
+
+
+def _map(dataset: Dataset, step: Step, features: Features, cache: Path) -> Dataset:
+    from multiprocess import TimeoutError as Unready
+
+    try:
+        with workers_end_with_this_process():
+            return dataset.map(
+                step.call,
+                batched=True,
+                batch_size=step.batch_size,
+                features=features,
+                cache_file_name=str(cache),
+                load_from_cache_file=False,
+                num_proc=min(step.processes, len(dataset)) if step.processes else None,
+                desc=step.name,
+            )
+    except Unready as error:  # `datasets` asks stopped processes for their results, which hides the stop
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise error.__context__ from None
+        raise
