@@ -16,6 +16,7 @@ import numpy as np
 from asid_hf.evidence.sound import measure_sound
 from asid_hf.media import Clip, open_clip
 from asid_hf.schema import SoundEvidence
+from asid_hf.verify.fetch import local_video
 
 CACHED_CLIPS = 2  # per process; a ten-minute clip holds some 0.5 GB, so never many
 
@@ -96,7 +97,8 @@ def clip_of(video: dict | str | bytes, *, stills: bool = True, allow_remote: boo
     if (stills, key) not in _cache:
         while len(_cache) >= CACHED_CLIPS:
             _cache.popitem(last=False)
-        _cache[stills, key] = hear_clip(video, stills=stills, allow_remote=allow_remote)
+        with local_video(video, allow_remote) as opened:
+            _cache[stills, key] = hear_clip(opened, stills=stills, allow_remote=allow_remote)
     _cache.move_to_end((stills, key))
     return _cache[stills, key]
 

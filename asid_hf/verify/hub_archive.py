@@ -1,0 +1,253 @@
+"""Videos inside tar archives on the Hub, read as a stream: what an archive holds, and one member at a time.
+
+An archive is somebody's file. Nothing of it is unpacked by name: members are read as bytes and nothing else. Links,
+devices, sparse files, names that lead elsewhere, members and headers beyond a size, and streams that unpack to a
+multiple of what was sent are refused.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import posixpath
+import tarfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from asid_hf.errors import MediaError
+from asid_hf.verify.hub_address import stays_inside
+from asid_hf.verify.hub_repo import HubRepo
+from asid_hf.verify.inputs import VIDEO_SUFFIXES
+
+ARCHIVES = (".tar", ".tar.gz", ".tgz")
+MAX_CLIP = 2 * 2**30  # bytes of one video; ten minutes of 4K are some 3 GB, the longest of the pool some 100 MB
+MAX_MEMBERS = 1_000_000  # of one archive
+MAX_RATIO = 20  # unpacked bytes a byte sent; videos do not shrink
+_ONE_READ = 2**20  # bytes; tarfile reads a header's extension at once, however large it says that it is
+
+
+@dataclass(frozen=True)
+class Member:
+    """A video in an archive: its name there and its size in bytes.
+
+    Example:
+        >>> Member("clips/a.mp4", 1000).name
+        'clips/a.mp4'
+    """
+
+    name: str
+    size: int
+
+
+class ForwardReader(io.RawIOBase):
+    """A stream as tarfile takes it: read and skipped forward, a little at a time, up to a declared size.
+
+    Args:
+        stream: what is read.
+        most: bytes it may give in all.
+
+    Example:
+        >>> reader = ForwardReader(io.BytesIO(b"abcdef"), most=100)
+        >>> reader.seek(2), reader.read(2), reader.tell()
+        (2, b'cd', 4)
+    """
+
+    def __init__(self, stream: BinaryIO, most: int) -> None:
+        self._stream, self._most, self._at = stream, most, 0
+        self.last = b""  # what was read last; tarfile takes a broken header for the end of the archive
+
+    def read(self, size: int = -1) -> bytes:
+        """Read `size` bytes, fewer at the end.
+
+        Raises:
+            MediaError: more than the archive may hold, or more at once than any header needs.
+        """
+        if not 0 <= size <= _ONE_READ:
+            raise MediaError("damaged", f"The archive has a header of {size} bytes. It was not read.")
+        if self._at > self._most:
+            raise MediaError(
+                "too_large", f"The archive unpacks to more than {MAX_RATIO} times its size. It was not read."
+            )
+        self.last = self._stream.read(size)
+        self._at += len(self.last)
+        return self.last
+
+    def seek(self, position: int, whence: int = io.SEEK_SET) -> int:
+        """Skip forward to a position.
+
+        Raises:
+            MediaError: it lies behind; headers with sizes below zero say so.
+        """
+        if whence != io.SEEK_SET or position < self._at:
+            raise MediaError("damaged", "The archive's headers lead backwards. It was not read.")
+        while self._at < position and self.read(min(_ONE_READ, position - self._at)):
+            pass
+        return self._at
+
+    def tell(self) -> int:
+        """How many bytes were read."""
+        return self._at
+
+    def close(self) -> None:
+        """Let go of the stream."""
+        self._stream.close()
+        super().close()
+
+
+class ArchiveCursor:
+    """An archive read forward, member by member; asked for one that it has passed, it starts again.
+
+    Args:
+        repo: the repository.
+        path: the archive in it.
+
+    Example:
+        >>> ArchiveCursor(HubRepo("owner/name", "0" * 40), "clips.tar").passed
+        set()
+    """
+
+    def __init__(self, repo: HubRepo, path: str) -> None:
+        self.repo, self.path = repo, path
+        self.passed: set[str] = set()
+        self._tar: tarfile.TarFile | None = None
+
+    def members(self) -> Iterator[tarfile.TarInfo]:
+        """The members that are left, of every kind, in order.
+
+        Raises:
+            MediaError: the archive is damaged, refused, or not to be had.
+        """
+        with _damage(self.path):
+            self._tar = self._tar or self._open()
+            while (member := self._tar.next()) is not None:
+                self.passed.add(name_of(member))
+                if len(self.passed) > MAX_MEMBERS:
+                    raise MediaError("too_large", f"{self.path} holds more than {MAX_MEMBERS} members.")
+                yield member
+            if self._tar.fileobj.last.strip(b"\0"):
+                raise tarfile.ReadError
+
+    def chunks(self, member: tarfile.TarInfo) -> Iterator[bytes]:
+        """The bytes of the member that `members` gave last.
+
+        Raises:
+            MediaError: the archive is damaged, or not to be had any more.
+        """
+        with _damage(self.path):
+            stream = self._tar.fileobj
+            stream.seek(member.offset_data)
+            for start in range(0, member.size, _ONE_READ):
+                data = stream.read(min(_ONE_READ, member.size - start))
+                if not data:
+                    raise EOFError
+                yield data
+
+    def find(self, name: str) -> tarfile.TarInfo:
+        """Go to a member.
+
+        Raises:
+            MediaError: it is not there, is no plain file of an allowed size, or the archive cannot be read.
+        """
+        if name in self.passed:
+            self.close()
+        for member in self.members():
+            if name_of(member) == name:
+                if fault := refusal(member):
+                    raise MediaError(*fault)
+                return member
+        raise MediaError("not_found", f"{self.path} holds no {posixpath.basename(name)}. Check the address.")
+
+    def close(self) -> None:
+        """Let go of the stream; the next member is looked for from the start."""
+        if self._tar is not None:
+            self._tar.fileobj.close()
+        self._tar = None
+        self.passed.clear()
+
+    def _open(self) -> tarfile.TarFile:
+        stream, size = self.repo.stream(self.path), self.repo.files().get(self.path, 0)
+        unpacked = stream if self.path.endswith(".tar") else gzip.GzipFile(fileobj=stream)
+        reader = ForwardReader(unpacked, size * MAX_RATIO + _ONE_READ)
+        return tarfile.open(fileobj=reader, mode="r:")
+
+
+def list_members(repo: HubRepo, path: str) -> Iterator[Member]:
+    """List an archive's videos in its order, as far as the caller asks; what was read is remembered.
+
+    Args:
+        repo: the repository.
+        path: the archive.
+
+    Yields:
+        Members that may be fetched, each name once.
+
+    Raises:
+        MediaError: the archive is damaged, refused, or not to be had; after the members before that.
+
+    Example:
+        >>> next(list_members(repo, "clips.tar"))  # doctest: +SKIP
+        Member(name='clips/a.mp4', size=1374389)
+    """
+    noted = repo.recall(f"members of {path}") or {"members": [], "whole": False}
+    found: dict[str, int] = dict(noted["members"])
+    yield from (Member(name, size) for name, size in list(found.items()))
+    if noted["whole"]:
+        return
+    cursor, whole = ArchiveCursor(repo, path), False
+    try:
+        for entry in cursor.members():
+            name = name_of(entry)
+            if name in found or refusal(entry) or posixpath.splitext(name)[1].lower() not in VIDEO_SUFFIXES:
+                continue
+            found[name] = entry.size
+            yield Member(name, entry.size)
+        whole = True
+    finally:
+        cursor.close()
+        if whole or len(found) > len(noted["members"]):
+            repo.note(f"members of {path}", {"members": list(found.items()), "whole": whole})
+
+
+def refusal(member: tarfile.TarInfo) -> tuple[str, str] | None:
+    """Why a member is not read, as reason and message; None where it is.
+
+    Example:
+        >>> link = tarfile.TarInfo("a.mp4")
+        >>> link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        >>> refusal(link)
+        ('unsupported_source', 'a.mp4 is a link in its archive. Links are not followed.')
+    """
+    name = posixpath.basename(member.name)
+    if member.islnk() or member.issym():
+        return "unsupported_source", f"{name} is a link in its archive. Links are not followed."
+    if not member.isreg() or member.issparse():
+        return "unsupported_source", f"{name} is no plain file in its archive."
+    if not stays_inside(member.name):
+        return "unsupported_source", f"The name of {name} leads out of its archive."
+    if member.size > MAX_CLIP:
+        return "too_large", f"{name} has {member.size} bytes; allowed: {MAX_CLIP}."
+    if member.size <= 0:
+        return "empty", f"{name} is empty: 0 bytes."
+    return None
+
+
+def name_of(member: tarfile.TarInfo) -> str:
+    """A member's name without the "./" that some archives lead all of theirs with.
+
+    Example:
+        >>> name_of(tarfile.TarInfo("./a.mp4"))
+        'a.mp4'
+    """
+    return member.name.removeprefix("./")
+
+
+@contextmanager
+def _damage(path: str) -> Iterator[None]:
+    try:
+        yield
+    except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error, ValueError, OverflowError) as error:
+        name = posixpath.basename(path)
+        raise MediaError("damaged", f"The archive {name} is cut off or damaged ({type(error).__name__}).") from error

@@ -1,0 +1,119 @@
+"""What every reader of a dataset on the Hub gives and uses: videos, members of archives, rows of shards."""
+
+from __future__ import annotations
+
+import logging
+import posixpath
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from asid_hf.errors import MediaError
+from asid_hf.verify.hub_archive import Member, list_members
+from asid_hf.verify.hub_files import HubOptions
+from asid_hf.verify.hub_repo import HubRepo
+from asid_hf.verify.hub_table import list_rows
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class HubVideo:
+    """A video of a dataset: where it is, and what its dataset says of it, none of which is taken for evidence.
+
+    Attributes:
+        path: its address; an http(s) address where the dataset names one.
+        video_id: as the dataset calls it.
+        place: another name, which no other video of the dataset has.
+        source: where it is from, for people to read.
+        duration: seconds, None where the dataset does not say.
+        captions: its captions.
+
+    Example:
+        >>> HubVideo("hf://datasets/o/n/a.mp4", "a", "clips/a", "o/n").captions
+        ()
+    """
+
+    path: str
+    video_id: str
+    place: str
+    source: str
+    duration: float | None = None
+    captions: tuple[str, ...] = ()
+
+
+Reader = Callable[[HubRepo, str, HubOptions], Iterator[HubVideo]]
+
+
+def members_of(repo: HubRepo, archives: Iterable[str]) -> Iterator[tuple[Member, str]]:
+    """The videos of archives, each with its archive; a damaged one ends there, and the next one goes on.
+
+    Raises:
+        MediaError: an archive is not to be had.
+
+    Example:
+        >>> list(members_of(HubRepo("owner/name", "0" * 40), []))
+        []
+    """
+    for archive in archives:
+        try:
+            yield from ((member, archive) for member in list_members(repo, archive))
+        except MediaError as error:
+            _pass_over(error)
+
+
+def rows_of(repo: HubRepo, shard: str, columns: dict[str, tuple[str, ...]]) -> list[dict]:
+    """The rows of a parquet file, see `list_rows`; of a damaged one, none.
+
+    Raises:
+        MediaError: the file is not to be had.
+
+    Example:
+        >>> rows_of(repo, "data/train.parquet", {"id": ("video_id",)})[0]  # doctest: +SKIP
+        {'row': 0, 'id': 'a'}
+    """
+    try:
+        return list_rows(repo, shard, columns)
+    except MediaError as error:
+        _pass_over(error)
+        return []
+
+
+def _pass_over(error: MediaError) -> None:
+    """Go on after a file that is faulty in itself; stop at what concerns all of them."""
+    if error.reason not in ("damaged", "too_large"):
+        raise error
+    _log.warning("%s It was passed over.", error)
+
+
+def stem(name: str) -> str:
+    """A file's name without folders and ending.
+
+    Example:
+        >>> stem("clips/a.b.mp4")
+        'a.b'
+    """
+    return posixpath.splitext(posixpath.basename(name))[0]
+
+
+def text(value: object) -> str:
+    """A value of somebody's table as one line of text; "" where it is none.
+
+    Example:
+        >>> text("a  title"), text(7), text(None)
+        ('a title', '7', '')
+    """
+    return " ".join(str(value).split()) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+
+
+def seconds(value: object) -> float | None:
+    """A duration as somebody's table has it, in seconds; None where it is none.
+
+    Example:
+        >>> seconds("12.5"), seconds(-1), seconds("long")
+        (12.5, None, None)
+    """
+    try:
+        value = float(value)
+    except (TypeError, ValueError):
+        return None
+    return value if 0 <= value < float("inf") else None
