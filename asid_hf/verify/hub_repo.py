@@ -11,7 +11,6 @@ import io
 import json
 import os
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from asid_hf.verify.hub_address import HubAddress, parse_address
 
 LIBRARY = "asid_hf"  # the folder of ours in the Hub's cache of assets
 _FORMAT = 1  # of what is remembered; another one is read anew
-_WAITS = (0.2, 2.0, 8.0)  # s before a line that broke is taken up again
+_BLOCK = 2**24  # bytes asked for at once where a stream broke
 
 _trusted: set[str] = set()
 
@@ -78,7 +77,7 @@ class HubRepo:
         Raises:
             MediaError: it is not there, or not to be had; reading the stream raises it, too.
         """
-        return _Guarded(self._open(path, block_size=0), self.repo, path)
+        return _Stream(self, path)
 
     def read(self, path: str, start: int, end: int) -> bytes:
         """Read bytes [start, end) of a file.
@@ -86,11 +85,16 @@ class HubRepo:
         Raises:
             MediaError: it is not there, or not to be had.
         """
-        with hub_errors(self.repo, path), self._open(path, cache_type="none", size=self.files()[path]) as stream:
+        with hub_errors(self.repo, path), self.open(path, cache_type="none", size=self.files()[path]) as stream:
             stream.seek(start)
             return stream.read(end - start)
 
-    def _open(self, path: str, **how: Any) -> BinaryIO:
+    def open(self, path: str, **how: Any) -> BinaryIO:
+        """Open a file as `huggingface_hub.HfFileSystem` does.
+
+        Raises:
+            MediaError: it is not there, or not to be had.
+        """
         from huggingface_hub import HfFileSystem
 
         with hub_errors(self.repo, path):
@@ -122,24 +126,35 @@ class HubRepo:
         return folder / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.json"
 
 
-class _Guarded(io.RawIOBase):
-    """A stream whose failures are told in our words; those of a file it is copied to stay what they are."""
+class _Stream(io.RawIOBase):
+    """A stream whose failures are told in our words; those of a file it is copied to stay what they are.
 
-    def __init__(self, stream: BinaryIO, repo: str, path: str) -> None:
-        self._stream, self._repo, self._path = stream, repo, path
+    huggingface_hub takes a broken line up once, and then takes its end for the file's: from there on it is read in
+    ranges, each of which is asked for again.
+    """
+
+    def __init__(self, repo: HubRepo, path: str) -> None:
+        self._repo, self._path, self._at = repo, path, 0
+        self._stream = repo.open(path, block_size=0)
 
     def read(self, size: int = -1) -> bytes:
         from huggingface_hub.errors import HfHubHTTPError, HTTPError
 
-        with hub_errors(self._repo, self._path):
-            for wait in _WAITS:
-                try:
-                    return self._stream.read(size)
-                except HfHubHTTPError:  # an answer, and not one that waiting changes
-                    raise
-                except HTTPError:  # the line broke; reading on takes it up where it did
-                    time.sleep(wait)
-            return self._stream.read(size)
+        with hub_errors(self._repo.repo, self._path):
+            try:
+                data = self._stream.read(size)
+            except HfHubHTTPError:  # an answer, not a broken line
+                raise
+            except HTTPError:
+                data = self._resumed().read(size)
+        self._at += len(data)
+        return data
+
+    def _resumed(self) -> BinaryIO:
+        whole = self._repo.files()[self._path]
+        self._stream = self._repo.open(self._path, block_size=_BLOCK, cache_type="readahead", size=whole)
+        self._stream.seek(self._at)
+        return self._stream
 
     def close(self) -> None:
         self._stream.close()
