@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import posixpath
+import tarfile
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,10 +14,11 @@ from functools import cache
 from pathlib import Path
 
 from asid_hf.errors import InputError, MediaError
+from asid_hf.verify.hub_access import is_trusted, trust
 from asid_hf.verify.hub_address import HubAddress, is_hub_address, parse_address
-from asid_hf.verify.hub_archive import MAX_CLIP, ArchiveCursor
+from asid_hf.verify.hub_archive import MAX_CLIP, ArchiveCursor, name_of
 from asid_hf.verify.hub_cache import MOST, ClipCache, disk_errors
-from asid_hf.verify.hub_repo import LIBRARY, is_trusted, repo_of, trust
+from asid_hf.verify.hub_repo import LIBRARY, repo_of
 from asid_hf.verify.hub_table import read_videos
 from asid_hf.verify.inputs import VIDEO_SUFFIXES
 from asid_hf.verify.stage import Row, Stage
@@ -165,9 +167,16 @@ def _bring_member(clips: ClipCache, address: HubAddress) -> None:
             _cursors.popitem(last=False)[1].close()
         _cursors[key] = ArchiveCursor(repo, address.path)
     _cursors.move_to_end(key)
+    cursor = _cursors[key]
+
+    def keep(member: tarfile.TarInfo) -> None:
+        text = repo.address(address.path, name_of(member)).text
+        if clips.has_room(member.size) and not clips.holds(text):
+            clips.put(text, _ending(member.name), member.size, cursor.chunks(member))
+
     try:
-        member = _cursors[key].find(address.member)
-        clips.put(address.text, _ending(address.member), member.size, _cursors[key].chunks(member))
+        member = cursor.find(address.member, skipped=keep)
+        clips.put(address.text, _ending(address.member), member.size, cursor.chunks(member))
     except BaseException:
         _cursors.pop(key).close()  # what is left of the stream is not to be trusted
         raise

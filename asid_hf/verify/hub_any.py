@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from urllib.parse import urlsplit
 
 from asid_hf.errors import MediaError
 from asid_hf.verify.hub_address import stays_inside
+from asid_hf.verify.hub_annotations import ANNOTATIONS, read_annotations
 from asid_hf.verify.hub_archive import ARCHIVES
 from asid_hf.verify.hub_files import HubOptions, chosen_files
-from asid_hf.verify.hub_reader import HubVideo, members_of, rows_of, seconds, stem, text
+from asid_hf.verify.hub_reader import HubVideo, members_of, pass_over, rows_of, seconds, stem, text
 from asid_hf.verify.hub_repo import HubRepo
-from asid_hf.verify.hub_table import ANNOTATIONS, parquet_columns, read_annotations
+from asid_hf.verify.hub_table import parquet_columns
 from asid_hf.verify.inputs import VIDEO_SUFFIXES
 
 _NAMES = ("video", "file_name", "video_path")  # columns of annotations that name a video file
@@ -22,6 +23,7 @@ _COLUMNS = {
     "duration": ("duration", "duration_seconds"),
     "caption": ("caption",),
 }
+MAX_ANNOTATIONS = 2**30  # bytes of a file of annotations
 _WEB = re.compile("https?://")
 
 
@@ -46,7 +48,7 @@ def read_any(repo: HubRepo, path: str, options: HubOptions) -> Iterator[HubVideo
         ['a', 'b']
     """
     chosen = chosen_files(repo, path, options)
-    told = {name: row for file in chosen if file.endswith(ANNOTATIONS) for name, row in _told(repo, file, options)}
+    told = _annotations(repo, (file for file in chosen if file.endswith(ANNOTATIONS)), options)
     for file in [*chosen, *(name for name in told if name in repo.files() and name not in set(chosen))]:
         if file.endswith(ARCHIVES):
             for member, archive in members_of(repo, [file]):
@@ -60,6 +62,19 @@ def read_any(repo: HubRepo, path: str, options: HubOptions) -> Iterator[HubVideo
     for name, row in told.items():
         if _WEB.match(name):
             yield _video(repo, name, urlsplit(name).path, row, options)
+
+
+def _annotations(repo: HubRepo, files: Iterable[str], options: HubOptions) -> dict[str, dict]:
+    """What all annotation files tell; one that is damaged, or no annotations by its size, tells nothing."""
+    told: dict[str, dict] = {}
+    for file in files:
+        try:
+            if repo.files()[file] > MAX_ANNOTATIONS:
+                raise MediaError("too_large", f"{file} has {repo.files()[file]} bytes; allowed: {MAX_ANNOTATIONS}.")
+            told.update(_told(repo, file, options))
+        except MediaError as error:
+            pass_over(error)
+    return told
 
 
 def _told(repo: HubRepo, file: str, options: HubOptions) -> Iterator[tuple[str, dict]]:

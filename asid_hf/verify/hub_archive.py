@@ -8,25 +8,23 @@ multiple of what was sent are refused.
 from __future__ import annotations
 
 import gzip
-import io
 import posixpath
 import tarfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import BinaryIO
 
 from asid_hf.errors import MediaError
 from asid_hf.verify.hub_address import stays_inside
+from asid_hf.verify.hub_forward import MAX_RATIO, ONE_READ, ForwardReader
 from asid_hf.verify.hub_repo import HubRepo
 from asid_hf.verify.inputs import VIDEO_SUFFIXES
 
 ARCHIVES = (".tar", ".tar.gz", ".tgz")
 MAX_CLIP = 2 * 2**30  # bytes of one video; ten minutes of 4K are some 3 GB, the longest of the pool some 100 MB
 MAX_MEMBERS = 1_000_000  # of one archive
-MAX_RATIO = 20  # unpacked bytes a byte sent; videos do not shrink
-_ONE_READ = 2**20  # bytes; tarfile reads a header's extension at once, however large it says that it is
+_NEAR = 64  # members; about as many clips are asked for at once
 
 
 @dataclass(frozen=True)
@@ -40,61 +38,6 @@ class Member:
 
     name: str
     size: int
-
-
-class ForwardReader(io.RawIOBase):
-    """A stream as tarfile takes it: read and skipped forward, a little at a time, up to a declared size.
-
-    Args:
-        stream: what is read.
-        most: bytes it may give in all.
-
-    Example:
-        >>> reader = ForwardReader(io.BytesIO(b"abcdef"), most=100)
-        >>> reader.seek(2), reader.read(2), reader.tell()
-        (2, b'cd', 4)
-    """
-
-    def __init__(self, stream: BinaryIO, most: int) -> None:
-        self._stream, self._most, self._at = stream, most, 0
-        self.last = b""  # what was read last; tarfile takes a broken header for the end of the archive
-
-    def read(self, size: int = -1) -> bytes:
-        """Read `size` bytes, fewer at the end.
-
-        Raises:
-            MediaError: more than the archive may hold, or more at once than any header needs.
-        """
-        if not 0 <= size <= _ONE_READ:
-            raise MediaError("damaged", f"The archive has a header of {size} bytes. It was not read.")
-        if self._at > self._most:
-            raise MediaError(
-                "too_large", f"The archive unpacks to more than {MAX_RATIO} times its size. It was not read."
-            )
-        self.last = self._stream.read(size)
-        self._at += len(self.last)
-        return self.last
-
-    def seek(self, position: int, whence: int = io.SEEK_SET) -> int:
-        """Skip forward to a position.
-
-        Raises:
-            MediaError: it lies behind; headers with sizes below zero say so.
-        """
-        if whence != io.SEEK_SET or position < self._at:
-            raise MediaError("damaged", "The archive's headers lead backwards. It was not read.")
-        while self._at < position and self.read(min(_ONE_READ, position - self._at)):
-            pass
-        return self._at
-
-    def tell(self) -> int:
-        """How many bytes were read."""
-        return self._at
-
-    def close(self) -> None:
-        """Let go of the stream."""
-        self._stream.close()
-        super().close()
 
 
 class ArchiveCursor:
@@ -113,6 +56,7 @@ class ArchiveCursor:
         self.repo, self.path = repo, path
         self.passed: set[str] = set()
         self._tar: tarfile.TarFile | None = None
+        self._places = {name: place for place, (name, _) in enumerate(_noted(repo, path)["members"])}
 
     def members(self) -> Iterator[tarfile.TarInfo]:
         """The members that are left, of every kind, in order.
@@ -139,14 +83,19 @@ class ArchiveCursor:
         with _damage(self.path):
             stream = self._tar.fileobj
             stream.seek(member.offset_data)
-            for start in range(0, member.size, _ONE_READ):
-                data = stream.read(min(_ONE_READ, member.size - start))
+            for start in range(0, member.size, ONE_READ):
+                data = stream.read(min(ONE_READ, member.size - start))
                 if not data:
                     raise EOFError
                 yield data
 
-    def find(self, name: str) -> tarfile.TarInfo:
+    def find(self, name: str, skipped: Callable[[tarfile.TarInfo], None] = lambda member: None) -> tarfile.TarInfo:
         """Go to a member.
+
+        Args:
+            name: as `name_of` gives it.
+            skipped: called with each video shortly before it, for clips that are asked for side by side do not come
+                in the archive's order, and one that was passed costs another pass.
 
         Raises:
             MediaError: it is not there, is no plain file of an allowed size, or the archive cannot be read.
@@ -158,7 +107,13 @@ class ArchiveCursor:
                 if fault := refusal(member):
                     raise MediaError(*fault)
                 return member
+            if self._is_shortly_before(name_of(member), name) and not refusal(member):
+                skipped(member)
         raise MediaError("not_found", f"{self.path} holds no {posixpath.basename(name)}. Check the address.")
+
+    def _is_shortly_before(self, name: str, other: str) -> bool:
+        places = self._places
+        return name in places and other in places and 0 < places[other] - places[name] <= _NEAR
 
     def close(self) -> None:
         """Let go of the stream; the next member is looked for from the start."""
@@ -170,7 +125,7 @@ class ArchiveCursor:
     def _open(self) -> tarfile.TarFile:
         stream, size = self.repo.stream(self.path), self.repo.files().get(self.path, 0)
         unpacked = stream if self.path.endswith(".tar") else gzip.GzipFile(fileobj=stream)
-        reader = ForwardReader(unpacked, size * MAX_RATIO + _ONE_READ)
+        reader = ForwardReader(unpacked, size * MAX_RATIO + ONE_READ)
         return tarfile.open(fileobj=reader, mode="r:")
 
 
@@ -191,7 +146,7 @@ def list_members(repo: HubRepo, path: str) -> Iterator[Member]:
         >>> next(list_members(repo, "clips.tar"))  # doctest: +SKIP
         Member(name='clips/a.mp4', size=1374389)
     """
-    noted = repo.recall(f"members of {path}") or {"members": [], "whole": False}
+    noted = _noted(repo, path)
     found: dict[str, int] = dict(noted["members"])
     yield from (Member(name, size) for name, size in list(found.items()))
     if noted["whole"]:
@@ -209,6 +164,10 @@ def list_members(repo: HubRepo, path: str) -> Iterator[Member]:
         cursor.close()
         if whole or len(found) > len(noted["members"]):
             repo.note(f"members of {path}", {"members": list(found.items()), "whole": whole})
+
+
+def _noted(repo: HubRepo, path: str) -> dict:
+    return repo.recall(f"members of {path}") or {"members": [], "whole": False}
 
 
 def refusal(member: tarfile.TarInfo) -> tuple[str, str] | None:

@@ -58,7 +58,7 @@ def members_of(repo: HubRepo, archives: Iterable[str]) -> Iterator[tuple[Member,
         try:
             yield from ((member, archive) for member in list_members(repo, archive))
         except MediaError as error:
-            _pass_over(error)
+            pass_over(error)
 
 
 def rows_of(repo: HubRepo, shard: str, columns: dict[str, tuple[str, ...]]) -> list[dict]:
@@ -74,12 +74,19 @@ def rows_of(repo: HubRepo, shard: str, columns: dict[str, tuple[str, ...]]) -> l
     try:
         return list_rows(repo, shard, columns)
     except MediaError as error:
-        _pass_over(error)
+        pass_over(error)
         return []
 
 
-def _pass_over(error: MediaError) -> None:
-    """Go on after a file that is faulty in itself; stop at what concerns all of them."""
+def pass_over(error: MediaError) -> None:
+    """Go on after a file that is faulty in itself; stop at what concerns all of them.
+
+    Raises:
+        MediaError: the one given, where it is of the second kind.
+
+    Example:
+        >>> pass_over(MediaError("damaged", "The archive a.tar is cut off or damaged."))
+    """
     if error.reason not in ("damaged", "too_large"):
         raise error
     _log.warning("%s It was passed over.", error)

@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from urllib.parse import parse_qsl
 
 from asid_hf.errors import InputError, MediaError
+from asid_hf.verify.hub_access import trust
 from asid_hf.verify.hub_address import HubAddress, parse_address
 from asid_hf.verify.hub_any import read_any
 from asid_hf.verify.hub_files import HubOptions
 from asid_hf.verify.hub_pool import read_finevideo, read_llava_video
 from asid_hf.verify.hub_reader import HubVideo, Reader
-from asid_hf.verify.hub_repo import HubRepo, open_repo, trust
+from asid_hf.verify.hub_repo import HubRepo, open_repo
 
 READERS: dict[str, Reader] = {
     "lmms-lab/llava-video-178k": read_llava_video,

@@ -1,12 +1,10 @@
-"""Tables on the Hub: columns of a parquet file without its videos, one row's video, and rows of annotation files."""
+"""Parquet files on the Hub: their light columns without the videos, and the videos of one row after another."""
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import posixpath
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,13 +12,10 @@ from pathlib import Path
 from asid_hf.errors import MediaError
 from asid_hf.verify.hub_repo import HubRepo
 
-ANNOTATIONS = (".json", ".jsonl", ".ndjson", ".csv")
 MAX_LISTED = 2**28  # bytes of the columns that rows of one group are listed from
 MAX_GROUP = 2**33  # bytes of one row group's videos, unpacked
 _END = 2**21  # bytes; a file's footer, and in FineVideo its metadata with it, come with one request
 _STEP = 2**24  # bytes a request of what is copied
-_ONE_VALUE = 2**24  # characters; an annotation longer than that is none
-_BETWEEN = re.compile(r"[\s,\[\]]*")  # two rows, before the first and after the last
 
 
 class RangeReader(io.RawIOBase):
@@ -206,45 +201,6 @@ def _copy_parts(remote: RangeReader, scratch: Path, chunk: object) -> None:
                 local.write(remote.read(min(_STEP, end - step)))
 
 
-def read_annotations(file: Path) -> Iterator[dict]:
-    """Read the rows of a JSON array, of JSON lines or of a CSV file, one in memory at a time.
-
-    Yields:
-        Rows; what is no object is left out.
-
-    Raises:
-        MediaError: the file holds no rows.
-
-    Example:
-        >>> import tempfile
-        >>> file = Path(tempfile.mkdtemp(), "a.json")
-        >>> _ = file.write_text('[{"video": "a.mp4"},' + chr(10) + ' {"video": "b.mp4"}]')
-        >>> [row["video"] for row in read_annotations(file)]
-        ['a.mp4', 'b.mp4']
-    """
-    with _damage(file.name), file.open(encoding="utf-8-sig", newline="") as stream:
-        rows = csv.DictReader(stream) if file.suffix == ".csv" else _json_values(stream)
-        yield from (row for row in rows if isinstance(row, dict))
-
-
-def _json_values(stream: io.TextIOBase) -> Iterator[object]:
-    """The items of a JSON array, or values one after another, without holding the file."""
-    decoder, text, at = json.JSONDecoder(), "", 0
-    while True:
-        at = _BETWEEN.match(text, at).end()
-        try:
-            value, at = decoder.raw_decode(text, at)
-        except ValueError:
-            more = stream.read(2**20)
-            text, at = text[at:] + more, 0
-            if not text:
-                return
-            if not more or len(text) > _ONE_VALUE:
-                raise
-            continue
-        yield value
-
-
 def _field(values: dict, leaf: str | None) -> object:
     if leaf is None or leaf in values:
         return values.get(leaf)
@@ -267,7 +223,7 @@ def _damage(path: str) -> Iterator[None]:
 
     try:
         yield
-    except (ArrowException, ValueError, csv.Error, RecursionError, OSError) as error:
+    except (ArrowException, ValueError, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:  # of a disk; pyarrow's own have no number
             raise
         name = posixpath.basename(path)

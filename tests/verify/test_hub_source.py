@@ -202,6 +202,16 @@ def test_a_limit_reads_only_the_head_of_an_archive(hub: HubServer, process: Proc
     assert ids(process.submit(hub_records, "hf://datasets/o/large?limit=3").result()) == ["0", "1", "2"]
 
 
+def test_clips_asked_for_out_of_order_cost_no_second_pass(
+    hub: HubServer, process: ProcessPoolExecutor, clips: dict[str, bytes]
+) -> None:
+    hub.add_repo("o/order", {"order.tar.gz": archive([(f"{name}.mp4", clips[name]) for name in "abcde"])})
+    records = process.submit(hub_records, "hf://datasets/o/order").result()
+    before = len(hub.requests)
+    assert measured(process, [records[i] for i in (3, 1, 2, 0, 4)])["status"] == ["kept"] * 5
+    assert sum("/lfs/" in request.path for request in hub.requests[before:]) == 1
+
+
 def header(name: str, size: int, kind: bytes = tarfile.REGTYPE) -> bytes:
     info = tarfile.TarInfo(name)
     info.size, info.type = size, kind
