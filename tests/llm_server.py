@@ -108,7 +108,7 @@ class Server:
         self._process.wait(10)
 
     def model(self, name: str, *, skill: Skill | None = None, **plan: object) -> None:
-        """Say how a model behaves from now on (see `Plan`); its counts begin anew."""
+        """Say how a model behaves from now on (see `Plan`); its counts and its log begin anew."""
         told = Plan(skill=asdict(skill) if skill else None, **plan)
         self._ask("POST", f"/control?model={name}", asdict(told))
 
@@ -180,6 +180,7 @@ class _Service:
         found: object = {"error": f"no such route: {request.path}"}
         if path.path == "/control":
             self._models[wanted] = _Model(wanted, Plan(**request.json()))
+            self._log = deque((entry for entry in self._log if entry["model"] != wanted), KEPT)
             found = {}
         elif path.path == "/stats":
             found = self._stats(wanted)

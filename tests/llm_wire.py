@@ -140,6 +140,12 @@ def _status(status: int) -> Callable[..., Awaitable[bool]]:
     return send
 
 
+async def _says(argument: str, writer: asyncio.StreamWriter, reader: asyncio.StreamReader) -> bool:
+    writer.write(response(400, {"error": {"message": argument}}))
+    await writer.drain()
+    return True
+
+
 async def _redirect(argument: str, writer: asyncio.StreamWriter, reader: asyncio.StreamReader) -> bool:
     writer.write(response(307, "", location=argument))
     await writer.drain()
@@ -155,6 +161,7 @@ BEHAVIOURS: dict[str, Callable[..., Awaitable[bool]]] = {
     "half": _half,
     "drip": _drip,
     "redirect": _redirect,
+    "says": _says,
     "not_json": _sent(200, '{"id": "1", "choices": [', "application/json"),
     "html": _sent(200, "<html><body>Under maintenance</body></html>", "text/html"),
     "no_body": _sent(200, b""),
@@ -198,6 +205,10 @@ def _no_usage(reply: dict, asked: dict) -> None:
 
 def _null_usage(reply: dict, asked: dict) -> None:
     reply["usage"] = None
+
+
+def _odd_usage(reply: dict, asked: dict) -> None:
+    reply["usage"] = {"prompt_tokens": "many", "completion_tokens": 10**30}
 
 
 def _refusal(reply: dict, asked: dict) -> None:
@@ -249,6 +260,7 @@ TWISTS: dict[str, Callable[[dict, dict], None]] = {
     "parts": _content(lambda text: [{"type": "text", "text": text}]),
     "no_usage": _no_usage,
     "null_usage": _null_usage,
+    "odd_usage": _odd_usage,
     "refusal": _refusal,
     "refusal_text": _content(lambda text: "I'm sorry, but I can't help with that."),
     "filtered": _finish("content_filter", lambda text: ""),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 
 from asid_hf.chat.attachments import clip_parts
@@ -13,6 +14,7 @@ from asid_hf.chat.retry import retrying, seconds_to_wait
 from asid_hf.errors import EndpointError
 
 _OVERLOADED = frozenset({408, 409, 425, 500, 502, 503, 504, 520, 522, 524, 529})
+_NOT_HERE = re.compile(r" answered (?:404|30[12378]): ")
 LONGEST_REPLY = 1_000_000  # characters: a longer one is a model that ran away, or an attack
 
 
@@ -46,6 +48,7 @@ class Endpoint:
         self._client = _client(spec)
         self._answered = False
         self._dead: EndpointError | None = None
+        self._deaths = 0
 
     async def complete(self, request: ChatRequest, on_fault: OnFault) -> ChatReply:
         """Answer one request; see `ChatBackend`.
@@ -56,14 +59,20 @@ class Endpoint:
         """
 
         async def slow_down(error: ChatError) -> None:
+            rest = error.retry_after or 0.0
             if error.kind in ("rate_limited", "timeout", "overloaded"):
-                self.limiter.slow_down(error.retry_after or 0.0)
+                self.limiter.slow_down(rest if rest <= self.spec.deadline else 0.0)
             await on_fault(error)
 
+        deaths = self._deaths  # what comes after a death tries anew: the server may be there by then
         async with self.limiter.slot():
-            if self._dead:
+            if self._deaths > deaths:
                 raise self._dead
-            messages = await self._messages(request)  # made only now: clips of the calls that wait would fill memory
+            try:
+                messages = await self._messages(request)  # only now: clips of calls that wait would fill memory
+            except ChatError as error:
+                await on_fault(error)
+                raise
             try:
                 reply = await retrying(
                     lambda seconds: self._attempt(request, messages, seconds),
@@ -74,8 +83,10 @@ class Endpoint:
                     patient_with=("dead", "rate_limited") if self._answered else ("rate_limited",),
                 )
             except ChatError as error:
-                self._dead = self._dead or self._given_up(error)
-                if self._dead:
+                given_up = self._given_up(error)
+                if given_up:
+                    self._dead, self._deaths = given_up, self._deaths + 1
+                if self._deaths > deaths:
                     raise self._dead from error
                 raise
         self._answered = True
@@ -100,21 +111,21 @@ class Endpoint:
         return turns
 
     async def _attempt(self, request: ChatRequest, messages: list[dict], seconds: float) -> ChatReply:
-        started = time.perf_counter()
+        started, seconds = time.perf_counter(), min(self.spec.timeout, seconds)
         parameters = dict(request.parameters)
         known = {name: parameters.pop(name) for name in _NAMED & parameters.keys()}
         if request.schema is not None:
             known["response_format"] = _reply_format(request.schema, self.spec.structured)
         try:
-            async with asyncio.timeout(min(self.spec.timeout, seconds)):
+            async with asyncio.timeout(seconds):
                 answer = await self._client.chat_completion(
                     messages, model=self.model, **known, extra_body=parameters or None
                 )
             return _reply(answer, time.perf_counter() - started)
         except Exception as error:  # of whatever a server and three libraries make of a broken reply
-            raise self._fault(error) from error
+            raise self._fault(error, seconds) from error
 
-    def _fault(self, error: Exception) -> ChatError:
+    def _fault(self, error: Exception, seconds: float) -> ChatError:
         from httpx2 import ConnectError, ConnectTimeout, TransportError
         from huggingface_hub.errors import HfHubHTTPError, InferenceTimeoutError
 
@@ -127,9 +138,7 @@ class Endpoint:
         if isinstance(cause, ConnectError | ConnectTimeout):
             return ChatError("dead", f"Nothing answers at {where}: {self._clean(cause)}")
         if isinstance(error, TimeoutError | InferenceTimeoutError):
-            return ChatError(
-                "timeout", f"{self.model} at {where} gave no reply in time (timeout: {self.spec.timeout:g} s)."
-            )
+            return ChatError("timeout", f"{self.model} at {where} gave no reply within {seconds:.3g} s.")
         if isinstance(error, TransportError):
             return ChatError("reset", f"The connection to {where} broke: {self._clean(error)}")
         return ChatError("malformed", f"The reply of {self.model} at {where} is no chat completion: {_name(error)}")
@@ -154,11 +163,16 @@ class Endpoint:
                 f"{error} Tried for up to {self.spec.deadline:g} s. Start the server, or mend base_url; what was "
                 "answered is kept, and the same command goes on from there."
             )
-        nobody_in = error.kind == "unauthorised" or (error.kind == "rejected" and " answered 404" in str(error))
+        if error.retry_after and error.retry_after > self.spec.deadline:
+            return EndpointError(
+                f"{error} It asks to be left alone for {error.retry_after:.0f} s, longer than the deadline of a call "
+                f"({self.spec.deadline:g} s). What was answered is kept: run the same command again then."
+            )
+        nobody_in = error.kind == "unauthorised" or (error.kind == "rejected" and _NOT_HERE.search(str(error)))
         if nobody_in and not self._answered:
             return EndpointError(
-                f"{error} Mend the model's name, or its key: set the environment variable that api_key_env names, or "
-                "log in to the Hub."
+                f"{error} Mend the address, the model's name, or its key: set the environment variable that "
+                "api_key_env names, or log in to the Hub."
             )
         return None
 
@@ -200,7 +214,17 @@ def _wide_client() -> object:
         follow_redirects=False,  # a clip goes where the configuration says, nowhere else
         timeout=None,
         limits=Limits(max_connections=None, max_keepalive_connections=None),
+        event_hooks={"response": [_refuse_redirect]},
     )
+
+
+async def _refuse_redirect(response: object) -> None:
+    if response.has_redirect_location:
+        raise ChatError(
+            "rejected",
+            f"{response.url.host} answered {response.status_code}: ask at {response.headers['location']}. If that is "
+            "right, give it as base_url.",
+        )
 
 
 def _reply_format(schema: dict, structured: str) -> dict | None:
@@ -215,20 +239,25 @@ def _reply_format(schema: dict, structured: str) -> dict | None:
 def _reply(answer: object, latency: float) -> ChatReply:
     try:
         choice = answer.choices[0]
-        text, reason = choice.message.content or "", choice.finish_reason or "stop"
-        usage = answer.usage
-        counts = (usage.prompt_tokens, usage.completion_tokens) if usage else (None, None)
+        text, reason = choice.message.content or "", str(choice.finish_reason or "stop")
+        counts = [_count(answer.usage, name) for name in ("prompt_tokens", "completion_tokens")]
     except (AttributeError, IndexError, TypeError) as error:
         raise ChatError("malformed", f"The reply is no chat completion: {_name(error)}") from error
     if not isinstance(text, str):
         raise ChatError("malformed", f"The reply's content is {type(text).__name__}, not text.")
     if refusal := getattr(choice.message, "refusal", None):
-        return ChatReply(str(refusal), "refusal", *counts, latency)
+        text, reason = str(refusal), "refusal"
+    text = text.encode("utf-8", "replace").decode()  # half characters cannot be kept
     if len(text) > LONGEST_REPLY:
         raise ChatError("malformed", f"The reply has {len(text)} characters; {LONGEST_REPLY} are allowed.")
     if not text.strip() and reason == "stop":
         raise ChatError("empty", "The reply is empty.")
-    return ChatReply(text, reason, *(n if isinstance(n, int) else None for n in counts), latency)
+    return ChatReply(text, reason, *counts, latency)
+
+
+def _count(usage: object, name: str) -> int | None:
+    count = getattr(usage, name, None)
+    return count if isinstance(count, int) and 0 <= count < 2**53 else None
 
 
 def _name(error: Exception) -> str:

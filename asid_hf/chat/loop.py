@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import TypeVar
 
 Result = TypeVar("Result")
+_making = threading.Lock()
 
 
 def run(work: Coroutine[object, object, Result]) -> Result:
@@ -20,7 +21,9 @@ def run(work: Coroutine[object, object, Result]) -> Result:
         >>> run(one())
         1
     """
-    task = asyncio.run_coroutine_threadsafe(work, _loop(os.getpid()))
+    with _making:  # two threads that come first at once would make two
+        loop = _loop(os.getpid())
+    task = asyncio.run_coroutine_threadsafe(work, loop)
     try:
         return task.result()
     except BaseException:

@@ -103,8 +103,9 @@ class ModelSpec:
                     "is not set."
                 )
             return key
-        host = urlsplit(self.base_url).hostname or "" if self.base_url else "huggingface.co"
-        if any(host == ours or host.endswith(f".{ours}") for ours in _HUGGING_FACE):
+        address = urlsplit(self.base_url or "https://huggingface.co")
+        host = address.hostname or ""
+        if address.scheme == "https" and any(host == ours or host.endswith(f".{ours}") for ours in _HUGGING_FACE):
             from huggingface_hub import get_token
 
             return get_token()

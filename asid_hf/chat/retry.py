@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import time
 from collections.abc import Awaitable, Callable, Container
@@ -15,6 +16,7 @@ PASSING = frozenset({"dead", "reset", "timeout", "rate_limited", "overloaded", "
 """Kinds of fault that the same call may not meet again."""
 
 FIRST_PAUSE, LONGEST_PAUSE, LEAST_PAUSE = 0.5, 30.0, 0.01  # s
+LEAST_LEFT = 0.05  # share of the deadline: an attempt with less time than this would be cut off, and paid
 
 Answer = TypeVar("Answer")
 
@@ -31,7 +33,7 @@ async def retrying(
     """Call until it succeeds, fails for good, or attempts or time are used up.
 
     Between attempts it waits a random share of a pause that doubles from `FIRST_PAUSE` to `LONGEST_PAUSE` ("full
-    jitter"), and at least as long as the server asks; where that would pass the deadline, it stops at once.
+    jitter"), and at least as long as the server asks; where that leaves no time for another attempt, it stops at once.
 
     Args:
         call: one attempt, given the seconds that are left for it; raises `ChatError`.
@@ -63,7 +65,7 @@ async def retrying(
             await on_fault(error)
             left -= error.kind not in patient_with
             wait = max(random_share() * pause, error.retry_after or 0.0)
-            if error.kind not in PASSING or left <= 0 or time.monotonic() + wait >= end:
+            if error.kind not in PASSING or left <= 0 or time.monotonic() + wait >= end - LEAST_LEFT * deadline:
                 raise
         await asyncio.sleep(max(wait, LEAST_PAUSE))
         pause = min(LONGEST_PAUSE, 2 * pause)
@@ -91,4 +93,4 @@ def seconds_to_wait(header: str | None) -> float | None:
             seconds = parsedate_to_datetime(header).timestamp() - time.time()
         except (ValueError, TypeError, OverflowError):
             return None
-    return max(0.0, seconds) if seconds == seconds else None
+    return max(0.0, seconds) if math.isfinite(seconds) else None

@@ -1,0 +1,55 @@
+"""A model's part of the configuration: what is allowed, and who gets which key."""
+
+from __future__ import annotations
+
+import pytest
+
+from asid_hf.chat.model_spec import ModelSpec
+from asid_hf.errors import InputError
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"model": ""}, "has no name"),
+        ({"backend": "vllm"}, "Allowed: endpoint, transformers"),
+        ({"structured": "yes"}, "Allowed: json_schema"),
+        ({"accepts": ("smell", "video")}, "accepts smell. Allowed: video, audio, frames"),
+        ({"concurrency": 0}, "concurrency of the model m is 0"),
+        ({"deadline": -1.0}, "deadline of the model m is -1.0"),
+        ({"base_url": "localhost:8000"}, "no http"),
+        ({"base_url": "file:///etc/passwd"}, "no http"),
+        ({"base_url": "http://me:secret@host/v1"}, "carries a key"),
+        ({"base_url": "http://host/v1?key=secret"}, "carries a key"),
+    ],
+)
+def test_what_is_not_allowed_is_named(settings: dict, message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        ModelSpec(**{"model": "m", **settings})
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("address", "sent"),
+    [
+        (None, True),
+        ("https://router.huggingface.co/v1", True),
+        ("https://abc.us-east-1.aws.endpoints.huggingface.cloud/v1", True),
+        ("http://router.huggingface.co/v1", False),
+        ("https://huggingface.co.evil.example/v1", False),
+        ("https://nothuggingface.co/v1", False),
+        ("http://localhost:8000/v1", False),
+    ],
+)
+def test_the_hub_token_goes_to_the_hub_alone(address: str | None, sent: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_mine")
+    assert ModelSpec("m", base_url=address).key() == ("hf_mine" if sent else None)
+
+
+def test_a_key_that_is_not_set_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MY_KEY", raising=False)
+    spec = ModelSpec("m", base_url="http://localhost:1/v1", api_key_env="MY_KEY")
+    with pytest.raises(InputError, match="environment variable MY_KEY"):
+        spec.key()
+    monkeypatch.setenv("MY_KEY", "k")
+    assert spec.key() == "k"
