@@ -18,15 +18,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from asid_hf.chat.ledger_file import connect, unusable
+from asid_hf.chat.ledger_file import KEEP_ANSWER, KEEP_FAILURE, connect, make_folder, unusable
 from asid_hf.chat.ledger_writer import Writer
 from asid_hf.chat.messages import ChatError, ChatReply
 from asid_hf.errors import OutputError
 
 _FIND = "SELECT text, finish_reason, input_tokens, output_tokens, latency FROM answers WHERE key = ?"
 _FIND_FAILURE = "SELECT kind, message FROM failures WHERE key = ? ORDER BY time DESC, rowid DESC LIMIT 1"
-_KEEP = "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_KEEP_FAILURE = "INSERT INTO failures VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 LONGEST_MESSAGE = 2000  # characters of a failure's message
 _LARGEST = 2**63 - 1  # SQLite's; a server may tell any number of tokens
 _AT_EXIT = 10.0  # s
@@ -88,7 +86,7 @@ class Ledger:
         Raises:
             OutputError: it cannot be written.
         """
-        await self._writer.put(_KEEP, (*call, _text(reply.text), _text(reply.finish_reason), *_amounts(reply)))
+        await self._writer.put(KEEP_ANSWER, (*call, _text(reply.finish_reason), *_amounts(reply), _text(reply.text)))
 
     async def keep_failure(self, call: Call, kind: str, message: str, reply: ChatReply | None = None) -> None:
         """Record a failed attempt, with the tokens it cost; it is never served as an answer.
@@ -97,7 +95,7 @@ class Ledger:
             OutputError: it cannot be written.
         """
         amounts = _amounts(reply or ChatReply(""))
-        await self._writer.put(_KEEP_FAILURE, (*call, kind, _text(message)[:LONGEST_MESSAGE], *amounts))
+        await self._writer.put(KEEP_FAILURE, (*call, kind, *amounts, _text(message)[:LONGEST_MESSAGE]))
 
     def count_hit(self, call: Call) -> None:
         """Note that an answer was served again; written with the next answers, or within a second."""
@@ -163,10 +161,7 @@ def open_ledger(path: str | Path) -> Ledger:
 
 @lru_cache(maxsize=8)
 def _opened(path: str) -> Ledger:
-    try:
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"The call ledger {path} cannot be written: {error.strerror}.") from error
+    make_folder(path)
     return Ledger(path)
 
 

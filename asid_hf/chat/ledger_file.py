@@ -9,15 +9,23 @@ import time
 from asid_hf.errors import OutputError
 
 VERSION = 1
+_COUNTED = ("input_tokens", "output_tokens", "latency", "time")
+ANSWER = ("key", "stage", "model", "prompt", "finish_reason", *_COUNTED, "text")
+FAILURE = ("key", "stage", "model", "prompt", "kind", *_COUNTED, "message")
+"""Columns of the two tables, in their order: what is long stands last, so that counting need not read it."""
+KEEP_ANSWER = f"INSERT OR REPLACE INTO answers VALUES ({', '.join('?' * len(ANSWER))})"
+KEEP_FAILURE = f"INSERT INTO failures VALUES ({', '.join('?' * len(FAILURE))})"
+
 _OURS = 0x41534944  # "ASID", SQLite's application_id: another program's database is never written to
 _TABLES = """
 CREATE TABLE answers (
-    key TEXT PRIMARY KEY, stage TEXT NOT NULL, model TEXT NOT NULL, prompt TEXT NOT NULL, text TEXT NOT NULL,
-    finish_reason TEXT NOT NULL, input_tokens INTEGER, output_tokens INTEGER, latency REAL NOT NULL, time REAL NOT NULL
+    key TEXT PRIMARY KEY NOT NULL, stage TEXT NOT NULL, model TEXT NOT NULL, prompt TEXT NOT NULL,
+    finish_reason TEXT NOT NULL, input_tokens INTEGER, output_tokens INTEGER, latency REAL NOT NULL,
+    time REAL NOT NULL, text TEXT NOT NULL
 );
 CREATE TABLE failures (
     key TEXT NOT NULL, stage TEXT NOT NULL, model TEXT NOT NULL, prompt TEXT NOT NULL, kind TEXT NOT NULL,
-    message TEXT NOT NULL, input_tokens INTEGER, output_tokens INTEGER, latency REAL NOT NULL, time REAL NOT NULL
+    input_tokens INTEGER, output_tokens INTEGER, latency REAL NOT NULL, time REAL NOT NULL, message TEXT NOT NULL
 );
 CREATE INDEX failures_by_key ON failures (key);
 CREATE TABLE hits (
@@ -63,6 +71,21 @@ def connect(path: str, create: bool = False) -> sqlite3.Connection:
     return connection
 
 
+def make_folder(path: str | os.PathLike) -> None:
+    """Make the folder that a ledger is to lie in.
+
+    Raises:
+        OutputError: it cannot be made.
+
+    Example:
+        >>> make_folder("ledger.sqlite")
+    """
+    try:
+        os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"The call ledger {path} cannot be written: {error.strerror}.") from error
+
+
 def unusable(path: str, error: Exception) -> OutputError:
     """What to raise where SQLite cannot do what it was asked.
 
@@ -77,7 +100,7 @@ def unusable(path: str, error: Exception) -> OutputError:
 
 
 def _prepare(connection: sqlite3.Connection, path: str) -> None:
-    """Make the tables of a new file, and refuse a foreign one; both under the write lock, which proves it writable."""
+    """Make the tables of a new file, and refuse one that is foreign or cannot be written."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         application, version = _application(connection)
@@ -93,10 +116,12 @@ def _prepare(connection: sqlite3.Connection, path: str) -> None:
                 f"The call ledger {path} has version {version}; this asid_hf reads version {VERSION}. Update asid_hf, "
                 "or name another file with --ledger."
             )
+        connection.execute("DELETE FROM hits WHERE false")  # to BEGIN, a file that cannot be written is good enough
+        connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
         raise
-    connection.execute("COMMIT")
 
 
 def _log_ahead(connection: sqlite3.Connection) -> None:

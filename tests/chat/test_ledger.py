@@ -324,7 +324,8 @@ def test_a_newer_ledger_is_refused(path: Path) -> None:
 def test_a_file_that_cannot_be_written_is_refused_before_any_call() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "ledger.sqlite")
-        keep(Ledger(path), "a")
+        ledger = Ledger(path)  # held: its log would go with it
+        keep(ledger, "a")
         os.chmod(folder, 0o755)
         for file in Path(folder).iterdir():
             file.chmod(0o444)
