@@ -247,7 +247,7 @@ def _reply(answer: object, latency: float) -> ChatReply:
         raise ChatError("malformed", f"The reply's content is {type(text).__name__}, not text.")
     if refusal := getattr(choice.message, "refusal", None):
         text, reason = str(refusal), "refusal"
-    text = text.encode("utf-8", "replace").decode()  # half characters cannot be kept
+    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # half characters cannot be kept
     if len(text) > LONGEST_REPLY:
         raise ChatError("malformed", f"The reply has {len(text)} characters; {LONGEST_REPLY} are allowed.")
     if not text.strip() and reason == "stop":

@@ -10,11 +10,13 @@ from asid_hf.chat.messages import ChatError, ChatReply
 _FENCED = re.compile(r"```(?:json)?\s*\n(.*?)```", re.DOTALL | re.IGNORECASE)
 _THOUGHT = re.compile(r"\A\s*<think>.*?</think>", re.DOTALL)
 _REFUSAL = re.compile(
-    r"\b(?:I(?:'m| am) (?:sorry|unable|not able)|I (?:cannot|can't|can not|won't|will not) (?:help|assist|do|provide|"
-    r"comply|describe|analy[sz]e|identify|process|watch|view|see|fulfil)|as an AI\b|against my (?:guidelines|policy))",
+    r"(?:(?:sorry|apologies|unfortunately),? (?:but )?)?\b(?:I(?:['’]m| am) (?:sorry|unable|not able)|"
+    r"I (?:cannot|can['’]t|can not|won['’]t|will not) (?:help|assist|do|provide|comply|describe|analy[sz]e|identify|"
+    r"process|watch|view|see|fulfil)|as an AI\b|against my (?:guidelines|policy))",
     re.IGNORECASE,
 )
 _STARTS = 20  # brackets tried: a reply of brackets alone has an end
+_LARGEST = 2**53  # beyond it numbers are not exact everywhere (RFC 8259, 6)
 _TYPES = {"object": dict, "array": list, "string": str, "boolean": bool}
 
 
@@ -40,7 +42,7 @@ def parse_reply(reply: ChatReply, schema: dict) -> object:
     """
     check_finish(reply)
     text = _THOUGHT.sub("", reply.text).strip()
-    values = _values(text)
+    values = _values(text, cut_off=reply.finish_reason == "length")
     if not values:
         if reply.finish_reason == "length":
             raise ChatError("truncated", "The reply was cut off at the token limit: raise max_tokens.")
@@ -49,8 +51,9 @@ def parse_reply(reply: ChatReply, schema: dict) -> object:
         raise ChatError("not_json", f"The reply is no JSON: {text[:200]!r}")
     if len(values) > 1:
         raise ChatError("not_json", f"The reply holds {len(values)} JSON values; one was asked for.")
-    check_schema(values[0], schema)
-    return values[0]
+    value = _whole_characters(values[0])
+    check_schema(value, schema)
+    return value
 
 
 def check_finish(reply: ChatReply) -> None:
@@ -143,12 +146,14 @@ def _check_object(value: dict, schema: dict, place: str) -> None:
             check_schema(item, known[name], f"{place}.{name}")
 
 
-def _values(text: str) -> list[object]:
+def _values(text: str, cut_off: bool) -> list[object]:
     """The JSON objects and arrays that stand in a text, outside of each other."""
-    for whole in (text, *[block.strip() for block in _FENCED.findall(text)][:1]):
-        value = _loads(whole)
-        if isinstance(value, dict | list):
-            return [value]
+    whole = _loads(text)
+    if isinstance(whole, dict | list):
+        return [whole]
+    fenced = [value for block in _FENCED.findall(text) if isinstance(value := _loads(block), dict | list)]
+    if fenced or cut_off:
+        return fenced  # inside of what was cut off stands nothing that was asked for
     values, decoder, position = [], json.JSONDecoder(parse_constant=_refuse_constant), 0
     for _ in range(_STARTS):
         starts = [place for mark in "{[" if (place := text.find(mark, position)) >= 0]
@@ -157,8 +162,8 @@ def _values(text: str) -> list[object]:
         try:
             value, position = decoder.raw_decode(text, min(starts))
         except (ValueError, RecursionError) as error:
-            if getattr(error, "pos", 0) >= len(text) - 1:
-                break  # it was cut off: what stands inside is not what was asked for
+            if _breaks_off(error, text):
+                break
             position = min(starts) + 1
             continue
         if value:  # "[]" and "{}" in prose say nothing
@@ -166,11 +171,24 @@ def _values(text: str) -> list[object]:
     return values
 
 
+def _breaks_off(error: Exception, text: str) -> bool:
+    return getattr(error, "pos", 0) >= len(text) - 1 or getattr(error, "msg", "").startswith("Unterminated string")
+
+
 def _loads(text: str) -> object:
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
+        return json.loads(text.strip(), parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         return None
+
+
+def _whole_characters(value: object) -> object:
+    """A value without half surrogate pairs, which no file takes."""
+    try:
+        text = json.dumps(value, ensure_ascii=False)
+    except RecursionError:
+        raise ChatError("not_json", "The reply is nested too deeply.") from None
+    return value if text.isascii() else json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
 
 
 def _refuse_constant(name: str) -> None:
@@ -182,7 +200,7 @@ def _is_a(value: object, kind: str) -> bool:
         return value is None
     if kind in ("number", "integer"):
         right = int if kind == "integer" else (int, float)
-        return isinstance(value, right) and not isinstance(value, bool)
+        return isinstance(value, right) and not isinstance(value, bool) and abs(value) <= _LARGEST
     return isinstance(value, _TYPES[kind])
 
 
