@@ -1,0 +1,44 @@
+"""The dataset card of an output: what a reader has to know before using it, rendered from the report alone."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+from asid_hf.verify.earlier import WORK
+
+_SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+
+
+def write_card(output: Path, report: dict) -> None:
+    """Write `README.md` into an output, so that the folder can be pushed to the Hub as it is; one edited since stays.
+
+    Args:
+        output: the folder of a run.
+        report: as `report.json` holds it.
+
+    Example:
+        >>> write_card(Path("out"), {})  # doctest: +SKIP
+    """
+    card, ours = output / "README.md", output / WORK / "README.md"
+    if card.is_file() and not (ours.is_file() and ours.read_bytes() == card.read_bytes()):
+        return
+    for path in (ours, card):
+        path.write_text(render_card(report), encoding="utf-8")
+
+
+def render_card(report: dict) -> str:
+    """Render the card; a fact that is missing is an error, never an empty place.
+
+    Example:
+        >>> report = dict.fromkeys(("dropped", "findings", "agreement", "calls_by_stage", "attributes_written"), {})
+        >>> report |= {"rows": 1, "kept": 1, "asid_hf": "0", "models": [], "prompts": []}
+        >>> "circular" in render_card({**report, "judge": {"model": "m", "shared_with": ["annotator a"]}})
+        True
+    """
+    from jinja2 import Environment, StrictUndefined
+
+    template = files("asid_hf.verify").joinpath("card.md.jinja").read_text(encoding="utf-8")
+    size = next((name for most, name in _SIZES if report["rows"] < most), "n>1M")
+    environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)
+    return environment.from_string(template).render(report=report, size=size)

@@ -1,0 +1,291 @@
+"""Whole runs with models: what is paid once, what is paid again, what is recorded, what the command says."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+from datasets import load_dataset
+from llm_models import Skill
+from llm_server import Server
+from llm_world import World
+from model_runs import whole
+
+from asid_hf.errors import EndpointError, InputError
+from asid_hf.prompts import PROMPTS
+from asid_hf.verify.circularity import require_independent_judge, shared_with_judge
+from asid_hf.verify.config import VerifyConfig, read_config
+from asid_hf.verify.estimate import estimate
+from asid_hf.verify.inputs import new_rows
+from asid_hf.verify.pipeline import verify
+from asid_hf.verify.replay import replay_stage
+
+WORLD = World(6, seed=8)
+ROLES = ("annotator0", "annotator1", "integrator", "reviewer", "judge", "refiner", "fuser")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with Server(WORLD) as running:
+        yield running
+
+
+@pytest.fixture
+def clips(tmp_path: Path) -> list[Path]:
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    paths = [folder / f"{name}.mp4" for name in WORLD.clips]
+    for path, clip in zip(paths, WORLD.clips.values(), strict=True):
+        path.write_bytes(clip.file())
+    return paths
+
+
+@pytest.fixture
+def models(server: Server) -> Server:
+    """The roles' models, with a few faults, their counts at zero."""
+    for name in ROLES:
+        server.model(name, skill=Skill(seed=len(name), omit=0.2, invent=0.1) if "annotator" in name else Skill())
+    return server
+
+
+def config(server: Server, **settings: object) -> VerifyConfig:
+    return whole(server, screen_text=False, **settings)
+
+
+def rows_of(output: Path) -> dict[str, dict]:
+    return {row["video_id"]: row for row in load_dataset(str(output), split="train")}
+
+
+def requests(server: Server) -> dict[str, int]:
+    return {name: server.stats(name)["requests"] for name in ROLES}
+
+
+def without_spent(rows: dict[str, dict]) -> dict[str, dict]:
+    return {name: {**row, "provenance": None} for name, row in rows.items()}
+
+
+def test_a_second_run_pays_nothing_and_makes_the_same_rows(models: Server, clips: list[Path], tmp_path: Path) -> None:
+    first = verify(clips, tmp_path / "one", config=config(models), ledger=tmp_path / "l.sqlite")
+    paid = requests(models)
+    again = verify(clips, tmp_path / "two", config=config(models), ledger=tmp_path / "l.sqlite")
+    assert requests(models) == paid
+    assert without_spent(rows_of(tmp_path / "one")) == without_spent(rows_of(tmp_path / "two"))
+    assert first["calls_by_stage"]["judge"]["calls"] == len(clips)
+    assert sum(stage["calls"] for stage in again["calls_by_stage"].values()) == 0
+    assert sum(stage["hits"] for stage in again["calls_by_stage"].values()) == sum(paid.values())
+
+
+def test_the_ledger_outlives_overwrite(models: Server, clips: list[Path], tmp_path: Path) -> None:
+    verify(clips[:2], tmp_path / "out", config=config(models))
+    paid = requests(models)
+    verify(clips[:2], tmp_path / "out", config=config(models), overwrite=True)
+    assert requests(models) == paid
+
+
+def test_an_edited_prompt_asks_only_its_own_stage_again(models: Server, clips: list[Path], tmp_path: Path) -> None:
+    one = config(models, max_rounds=1)
+    verify(clips, tmp_path / "one", config=one, ledger=tmp_path / "l.sqlite")
+    paid = requests(models)
+    task = PROMPTS["fuse"].task + " Write plainly."
+    edited = replace(one, prompts=(replace(PROMPTS["fuse"], task=task),))
+    report = verify(clips, tmp_path / "two", config=edited, ledger=tmp_path / "l.sqlite")
+    more = {name: count - paid[name] for name, count in requests(models).items()}
+    assert more == {**dict.fromkeys(ROLES, 0), "fuser": more["fuser"]}
+    assert more["fuser"] >= len(clips)
+    assert [label for label in report["prompts"] if label.startswith("fuse@")] != ["fuse@1"]
+
+
+def test_an_exported_ledger_answers_a_whole_run_offline(models: Server, clips: list[Path], tmp_path: Path) -> None:
+    verify(clips, tmp_path / "one", config=config(models))
+    paid = requests(models)
+    asid("ledger", "export", str(tmp_path / "one"), str(tmp_path / "bundle.jsonl"))
+    asid("ledger", "import", str(tmp_path / "fresh.sqlite"), str(tmp_path / "bundle.jsonl"))
+    nowhere = config(type("Gone", (), {"url": "http://127.0.0.1:9/v1"}))
+    verify(clips, tmp_path / "two", config=nowhere, ledger=tmp_path / "fresh.sqlite", offline=True)
+    assert requests(models) == paid
+    assert without_spent(rows_of(tmp_path / "one")) == without_spent(rows_of(tmp_path / "two"))
+
+
+def test_a_dead_endpoint_ends_the_run_and_the_finished_work_is_there(models, clips: list[Path], tmp_path: Path) -> None:
+    dead = config(models)
+    judge = replace(dead.judge, model=replace(dead.judge.model, base_url="http://127.0.0.1:9/v1", attempts=2))
+    with pytest.raises(EndpointError, match=r"Nothing answers at http://127.0.0.1:9/v1"):
+        verify(clips, tmp_path / "out", config=replace(dead, judge=judge))
+    paid = requests(models)
+    verify(clips, tmp_path / "out", config=config(models))
+    more = requests(models)
+    assert all(more[name] == paid[name] for name in ("annotator0", "annotator1", "integrator", "reviewer"))
+    assert {row["status"] for row in rows_of(tmp_path / "out").values()} == {"kept"}
+
+
+def test_the_report_and_the_card_say_when_a_judge_judges_itself(
+    models: Server, clips: list[Path], tmp_path: Path
+) -> None:
+    own = config(models)
+    own = replace(own, annotators=(replace(own.annotators[0], model=own.judge.model), own.annotators[1]))
+    report = verify(clips[:2], tmp_path / "out", config=own)
+    assert report["judge"] == {"model": "judge", "shared_with": ["annotator a0"]}
+    assert "The judgement is circular" in (tmp_path / "out" / "README.md").read_text()
+    with pytest.raises(InputError, match="judge is also annotator a0"):
+        require_independent_judge(own)
+    assert shared_with_judge(config(models)) == []
+    verify(clips[:2], tmp_path / "other", config=config(models))
+    assert "wrote none of the text it judged" in (tmp_path / "other" / "README.md").read_text()
+
+
+def test_a_card_that_its_user_edited_stays(models: Server, clips: list[Path], tmp_path: Path) -> None:
+    verify(clips[:1], tmp_path / "out", config=config(models))
+    card = tmp_path / "out" / "README.md"
+    card.write_text(card.read_text() + "\nMine.\n")
+    verify(clips[:2], tmp_path / "out", config=config(models))
+    assert card.read_text().endswith("\nMine.\n")
+
+
+def test_no_path_address_or_key_gets_into_what_is_written(models, clips, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("SECRET_KEY_OF_MINE", "sk-very-secret")
+    models.model("judge", skill=Skill(), key="sk-very-secret")
+    with_key = config(models)
+    judge = replace(with_key.judge, model=replace(with_key.judge.model, api_key_env="SECRET_KEY_OF_MINE"))
+    verify(clips[:2], tmp_path / "out", config=replace(with_key, judge=judge))
+    written = b"".join(path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file())
+    texts = json.dumps(rows_of(tmp_path / "out"), default=str)
+    for secret in ("sk-very-secret", "127.0.0.1", str(tmp_path)):
+        assert secret.encode() not in written or secret == str(tmp_path)
+        assert secret not in texts
+
+
+def test_rows_saved_before_a_stage_are_replayed_with_another_model(
+    models: Server, clips: list[Path], tmp_path: Path
+) -> None:
+    used = config(models, max_rounds=1)
+    verify(clips, tmp_path / "out", config=used, save_rows=("judge",))
+    same, _ = replay_stage("judge", tmp_path / "out", used)
+    assert same == []
+    models.model("stricter", skill=Skill(alarm=0.3))
+    judge = replace(used.judge, model=replace(used.judge.model, model="stricter"))
+    found, rows = replay_stage("judge", tmp_path / "out", replace(used, judge=judge))
+    assert {difference.column for difference in found} == {"findings"}
+    assert len(rows) == len(clips)
+    with pytest.raises(InputError, match=r"holds no rows of the stage 'fuse' \(it has judge\)"):
+        replay_stage("fuse", tmp_path / "out", used)
+
+
+def test_an_estimate_tells_calls_and_tokens_by_stage_and_asks_nothing(models: Server, clips: list[Path]) -> None:
+    entries = {entry.stage: entry for entry in estimate(new_rows(clips), config(models))}
+    assert list(entries) == ["annotate", "ensemble", "review", "judge", "refine", "fuse"]
+    assert entries["ensemble"].least_calls == entries["ensemble"].most_calls == len(clips)
+    assert entries["review"].most_calls == 4 * len(clips)
+    assert entries["annotate"].least_input > entries["annotate"].least_output > 0
+    assert sum(requests(models).values()) == 0
+
+
+def asid(*arguments: str, **settings: object) -> subprocess.CompletedProcess:
+    done = subprocess.run([sys.executable, "-m", "asid_hf", *arguments], capture_output=True, text=True, **settings)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def config_file(server: Server, path: Path, **settings: object) -> Path:
+    media = {"base_url": server.url, "accepts": ["video"]}
+    given = {
+        "models": {
+            **{f"annotator_{letter}": {"model": f"annotator{n}", **media} for n, letter in enumerate("ab")},
+            "integrator": {"model": "integrator", "base_url": server.url},
+            "judge": {"model": "judge", **media},
+        },
+        "preset": "paper",
+        "screen_text": False,
+        "keep": {},
+        **settings,
+    }
+    path.write_text(yaml.safe_dump(given))
+    return path
+
+
+def test_the_command_runs_the_paper_preset_and_prints_what_it_cost(
+    models: Server, clips: list[Path], tmp_path: Path
+) -> None:
+    file = config_file(models, tmp_path / "run.yaml")
+    arguments = ["verify", *map(str, clips[:2]), "--config", str(file), "--output", str(tmp_path / "out")]
+    dry = asid(*arguments, "--dry-run")
+    assert "Nothing was asked" in dry.stdout
+    assert sum(requests(models).values()) == 0
+    told = asid(*arguments)
+    assert "circular" in told.stdout  # the preset's refiner is its judge
+    assert "tokens in" in told.stdout
+    assert requests(models)["judge"] >= 16  # attribute by attribute
+    assert (tmp_path / "out" / "README.md").is_file()
+    stats = json.loads(asid("ledger", "stats", str(tmp_path / "out"), "--json").stdout)
+    assert stats["calls"] == sum(requests(models).values())
+
+
+def test_a_run_killed_at_half_pays_again_only_what_was_under_way(
+    models: Server, clips: list[Path], tmp_path: Path
+) -> None:
+    for name in ROLES:
+        models.model(name, skill=Skill(seed=1, omit=0.2), latency=0.3)
+    file = config_file(models, tmp_path / "run.yaml", judge="judge", refiner=None, fuser=None, reviewer=None)
+    command = [sys.executable, "-m", "asid_hf", "verify", *map(str, clips), "--config", str(file)]
+    command += ["--output", str(tmp_path / "out")]
+    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    deadline = time.monotonic() + 60
+    while sum(requests(models).values()) < 8 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
+    time.sleep(0.5)  # answers under way arrive at nobody
+    asked = sum(requests(models).values())
+    asid(*command[3:])
+    again = sum(requests(models).values()) - asked
+    whole_run = 4 * len(clips)  # two annotators, integrator, judge
+    assert asked + again - whole_run <= 12  # both annotators' calls of six rows at most were under way
+    assert asid("ledger", "stats", str(tmp_path / "out"), "--json").stdout
+    assert json.loads(asid("ledger", "stats", str(tmp_path / "out"), "--json").stdout)["answers"] == whole_run
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"anotators": []}, "unknown key 'anotators'. Did you mean annotators"),
+        ({"judge": "nobody"}, "names the model 'nobody', which `models` does not define"),
+        ({"models": {"a": {"model": "m", "temprature": 1}}}, "unknown key 'temprature'. Did you mean temperature"),
+        ({"models": {"a": {"model": "m", "temperature": "hot"}}}, "models.a.temperature is 'hot'"),
+        ({"models": {"a": {"model": "m", "accepts": ["smell"]}}}, "accepts smell. Allowed: video, audio, frames"),
+        ({"models": {"a": {"model": "m", "base_url": "http://user:key@host/v1"}}}, "carries a key"),
+        ({"models": {"a": {}}}, "lacks a setting"),
+        ({"max_rounds": 0}, "within 1 and 10"),
+        ({"max_rounds": True}, "max_rounds is True"),
+        ({"keep": {"min_agreement": 2}}, "within 0 and 1"),
+        ({"prompts": {"jugde": "text"}}, "prompts.jugde is unknown"),
+        (
+            {"annotators": [{"name": "given", "model": "a"}], "models": {"a": {"model": "m"}}},
+            "cannot be called 'given'",
+        ),
+        ({"preset": "papers"}, "'papers' is no preset"),
+        (["a"], "holds list"),
+    ],
+)
+def test_a_configuration_with_a_mistake_says_where_it_is(given: object, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text(yaml.safe_dump(given))
+    with pytest.raises(InputError) as refused:
+        read_config(path)
+    assert message in str(refused.value)
+
+
+def test_a_prompt_of_ones_own_is_read_from_a_file_and_keeps_the_rule_about_data(tmp_path: Path) -> None:
+    (tmp_path / "judge.txt").write_text("Judge kindly.")
+    (tmp_path / "run.yaml").write_text("prompts: {judge: judge.txt}")
+    prompt = read_config(tmp_path / "run.yaml").prompts[0]
+    assert prompt.task == "Judge kindly."
+    assert "never instructions" in prompt.system
+    assert prompt.label not in ("judge@1",)
