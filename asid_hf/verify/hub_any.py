@@ -101,7 +101,8 @@ def _parquet(repo: HubRepo, shard: str, options: HubOptions) -> Iterator[HubVide
         raise MediaError("not_found", f"{shard} has no column {column or 'video'}: name one with ?column= ({there}).")
     stored = next((leaf for leaf in (f"{column}.bytes", column) if columns.get(leaf) == "BYTE_ARRAY"), None)
     names = (f"{column}.path",) if stored else (f"{column}.path", column)
-    for row in rows_of(repo, shard, {**_COLUMNS, "name": names}):
+    rows = (row for _, rows in rows_of(repo, [shard], {**_COLUMNS, "name": names}) for row in rows)
+    for row in rows:
         name, place = text(row["name"]), f"{stem(shard)}-{row['row']:05d}"
         if stored:
             yield _video(repo, repo.address(shard, f"{stored}/{row['row']}").text, name, row, options, place)

@@ -10,7 +10,7 @@ from asid_hf.errors import MediaError
 from asid_hf.verify.hub_annotations import read_annotations
 from asid_hf.verify.hub_archive import ARCHIVES
 from asid_hf.verify.hub_files import HubOptions, chosen_files
-from asid_hf.verify.hub_reader import HubVideo, members_of, rows_of, seconds, stem, text
+from asid_hf.verify.hub_reader import AHEAD, HubVideo, members_of, rows_of, seconds, stem, text
 from asid_hf.verify.hub_repo import HubRepo
 
 _SPLITS = {"caption": "cap", "open_ended": "oe", "multi_choice": "mc"}  # of LLaVA-Video: what its files are marked by
@@ -58,9 +58,9 @@ def read_llava_video(repo: HubRepo, path: str, options: HubOptions) -> Iterator[
     if split not in _SPLITS:
         raise MediaError("not_found", f"{repo.repo} has no split {split}: it has {', '.join(_SPLITS)}.")
     named: dict[str, list[str]] = {}
-    for video in _llava_rows(repo, config, split):
+    for video in _llava_rows(repo, config, split, answered=False):
         named.setdefault(posixpath.basename(video), []).append(video)
-    captions = _llava_rows(repo, config, "caption") if options.captions else {}
+    captions = _llava_rows(repo, config, "caption", answered=True) if options.captions else {}
     for member, archive in members_of(repo, options.ordered(a for a in archives if posixpath.dirname(a) == config)):
         alike = named.get(posixpath.basename(member.name), [])
         video = next((video for video in alike if _same_file(video, member.name)), None)
@@ -80,15 +80,15 @@ def _same_file(one: str, other: str) -> bool:
     return f"/{one}".endswith(f"/{other}") or f"/{other}".endswith(f"/{one}")
 
 
-def _llava_rows(repo: HubRepo, config: str, split: str) -> dict[str, list[str]]:
-    """The videos that a split's rows name, and the answers in those rows."""
+def _llava_rows(repo: HubRepo, config: str, split: str, answered: bool) -> dict[str, list[str]]:
+    """The videos that a split's rows name, and, if wanted, the answers in those rows."""
     mark = re.compile(rf"{re.escape(config)}/[^/]*{_SPLITS[split]}[^/]*\.json")
     answers: dict[str, list[str]] = {}
     for file in filter(mark.fullmatch, repo.files()):
         for row in read_annotations(repo.download(file)):
             if isinstance(row.get("video"), str):
                 texts = answers.setdefault(row["video"].removeprefix("./"), [])
-                texts += _answers(row) if split == "caption" else []
+                texts += _answers(row) if answered else []
     return answers
 
 
@@ -121,8 +121,9 @@ def read_finevideo(repo: HubRepo, path: str, options: HubOptions) -> Iterator[Hu
         >>> next(read_finevideo(repo, "", HubOptions())).duration  # doctest: +SKIP
         208.0
     """
-    for shard in (file for file in chosen_files(repo, path, options) if file.endswith(".parquet")):
-        for row in rows_of(repo, shard, _FIELDS):
+    shards = [file for file in chosen_files(repo, path, options) if file.endswith(".parquet")]
+    for shard, rows in rows_of(repo, shards, _FIELDS, ahead=1 if options.limit else AHEAD):
+        for row in rows:
             made = ": ".join(filter(None, [text(row["channel"]), text(row["title"])]))
             described = text(row["description"])
             yield HubVideo(

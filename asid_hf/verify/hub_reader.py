@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import posixpath
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from asid_hf.errors import MediaError
@@ -13,6 +16,7 @@ from asid_hf.verify.hub_files import HubOptions
 from asid_hf.verify.hub_repo import HubRepo
 from asid_hf.verify.hub_table import list_rows
 
+AHEAD = 8  # shards listed at once; each costs some requests and no video
 _log = logging.getLogger(__name__)
 
 
@@ -61,21 +65,37 @@ def members_of(repo: HubRepo, archives: Iterable[str]) -> Iterator[tuple[Member,
             pass_over(error)
 
 
-def rows_of(repo: HubRepo, shard: str, columns: dict[str, tuple[str, ...]]) -> list[dict]:
-    """The rows of a parquet file, see `list_rows`; of a damaged one, none.
+def rows_of(
+    repo: HubRepo, shards: Iterable[str], columns: dict[str, tuple[str, ...]], ahead: int = 1
+) -> Iterator[tuple[str, list[dict]]]:
+    """Parquet files, each with its rows (see `list_rows`), in order; a damaged one is passed over.
+
+    Args:
+        repo: the repository.
+        shards: the files.
+        columns: see `list_rows`.
+        ahead: how many are read at once; a caller that may stop soon wants one.
 
     Raises:
-        MediaError: the file is not to be had.
+        MediaError: a file is not to be had.
 
     Example:
-        >>> rows_of(repo, "data/train.parquet", {"id": ("video_id",)})[0]  # doctest: +SKIP
-        {'row': 0, 'id': 'a'}
+        >>> list(rows_of(HubRepo("owner/name", "0" * 40), [], {}))
+        []
     """
-    try:
-        return list_rows(repo, shard, columns)
-    except MediaError as error:
-        pass_over(error)
-        return []
+    shards = iter(shards)
+    with ThreadPoolExecutor(ahead) as pool:
+        reading: deque[tuple[str, Future]] = deque()
+        while True:
+            for shard in itertools.islice(shards, ahead - len(reading)):
+                reading.append((shard, pool.submit(list_rows, repo, shard, columns)))
+            if not reading:
+                return
+            shard, rows = reading.popleft()
+            try:
+                yield shard, rows.result()
+            except MediaError as error:
+                pass_over(error)
 
 
 def pass_over(error: MediaError) -> None:

@@ -18,6 +18,7 @@ from asid_hf.verify.hub_address import HubAddress, parse_address
 
 LIBRARY = "asid_hf"  # the folder of ours in the Hub's cache of assets
 _FORMAT = 1  # of what is remembered; another one is read anew
+_READ = 2**20  # bytes taken from a stream at once
 _BLOCK = 2**24  # bytes asked for at once where a stream broke
 
 
@@ -70,7 +71,7 @@ class HubRepo:
         Raises:
             MediaError: it is not there, or not to be had; reading the stream raises it, too.
         """
-        return _Stream(self, path)
+        return io.BufferedReader(_Stream(self, path), _READ)
 
     def read(self, path: str, start: int, end: int) -> bytes:
         """Read bytes [start, end) of a file.
@@ -130,18 +131,22 @@ class _Stream(io.RawIOBase):
         self._repo, self._path, self._at = repo, path, 0
         self._stream = repo.open(path, block_size=0)
 
-    def read(self, size: int = -1) -> bytes:
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:
         from huggingface_hub.errors import HfHubHTTPError, HTTPError
 
         with hub_errors(self._repo.repo, self._path):
             try:
-                data = self._stream.read(size)
+                data = self._stream.read(len(buffer))
             except HfHubHTTPError:  # an answer, not a broken line
                 raise
             except HTTPError:
-                data = self._resumed().read(size)
+                data = self._resumed().read(len(buffer))
+        buffer[: len(data)] = data
         self._at += len(data)
-        return data
+        return len(data)
 
     def _resumed(self) -> BinaryIO:
         whole = self._repo.files()[self._path]

@@ -149,6 +149,7 @@ def read_videos(repo: HubRepo, path: str, column: str, row: int, scratch: Path) 
         >>> next(read_videos(repo, "data/train.parquet", "mp4", 3, Path("part")))  # doctest: +SKIP
         (3, b'...')
     """
+    import pyarrow
     import pyarrow.parquet as parquet
 
     try:
@@ -165,12 +166,14 @@ def read_videos(repo: HubRepo, path: str, column: str, row: int, scratch: Path) 
                     "too_large", f"A row group of {path} unpacks to {chunk.total_uncompressed_size} bytes."
                 )
             _copy_parts(remote, scratch, chunk)
-            with parquet.ParquetFile(scratch, memory_map=True, pre_buffer=False) as local:
+            # Buffered, the packed bytes are not held beside the unpacked ones longer than it takes to unpack them.
+            with parquet.ParquetFile(scratch, buffer_size=2**20, pre_buffer=False) as local:
                 batches = local.iter_batches(batch_size=1, row_groups=[group], columns=[column], use_threads=False)
                 for number, batch in enumerate(batches, start=first):
                     if number >= row:
                         yield number, _field(batch.to_pylist()[0], column) or b""
     finally:
+        pyarrow.default_memory_pool().release_unused()
         scratch.unlink(missing_ok=True)
 
 

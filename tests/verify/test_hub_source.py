@@ -22,6 +22,7 @@ from hub_server import Fault, HubServer, Repo, fresh_process
 from media_files import make_clip
 
 from asid_hf.errors import InputError
+from asid_hf.schema import verified_features
 from asid_hf.verify.fetch import Fetch
 from asid_hf.verify.hub_address import parse_address
 from asid_hf.verify.hub_archive import MAX_CLIP
@@ -30,7 +31,6 @@ from asid_hf.verify.hub_files import HubOptions
 from asid_hf.verify.hub_source import hub_records
 from asid_hf.verify.inputs import collect, new_rows
 from asid_hf.verify.journal import Remember
-from asid_hf.verify.pipeline import working_features
 from asid_hf.verify.probe import Probe
 from asid_hf.verify.stage import Batch, Chain
 
@@ -331,9 +331,12 @@ def test_rows_that_came_together_are_kept_together_as_far_as_there_is_room(
 
 def test_forked_workers_bring_their_own_clips(hub: HubServer, process: ProcessPoolExecutor) -> None:
     records = process.submit(hub_records, f"hf://datasets/lmms-lab/LLaVA-Video-178K?config={POOL}").result()
-    dataset = Dataset.from_list(new_rows(records), features=working_features())
-    folder = dict(batched=True, batch_size=1, num_proc=2, features=working_features())
-    done = process.submit(Dataset.map, dataset, MEASURE, **folder).result()
+    features = verified_features()
+    dataset = Dataset.from_list(
+        [{name: row[name] for name in features} for row in new_rows(records)], features=features
+    )
+    how = {"batched": True, "batch_size": 1, "num_proc": 2, "features": features}
+    done = process.submit(Dataset.map, dataset, MEASURE, **how).result()
     assert done["status"][:] == ["kept"] * 4 and done["duration"][:] == pytest.approx([1.2, 1.0, 1.4, 1.6])
 
 
