@@ -58,14 +58,17 @@ def wav(audio: np.ndarray, sample_rate: int) -> bytes:
     return target.getvalue()
 
 
-def mp4(frames: np.ndarray, times: np.ndarray, audio: np.ndarray | None, sample_rate: int) -> bytes:
+def mp4(
+    frames: np.ndarray, times: np.ndarray, audio: np.ndarray | None, sample_rate: int, seconds: float | None = None
+) -> bytes:
     """Encode pictures at their times, with their sound.
 
     Args:
         frames: (T, 3, H, W) uint8 RGB, H and W even.
-        times: (T,) s, increasing.
+        times: (T,) s, increasing; kept to the millisecond.
         audio: (N,) float mono from 0 s, or None.
         sample_rate: Hz.
+        seconds: until when the last picture stands; without it, as long as the one before.
 
     Returns:
         An MP4 file.
@@ -80,12 +83,19 @@ def mp4(frames: np.ndarray, times: np.ndarray, audio: np.ndarray | None, sample_
         film = container.add_stream(codec, rate=Fraction(_TICKS, 1))
         film.width, film.height, film.pix_fmt = frames.shape[3], frames.shape[2], "yuv420p"
         film.codec_context.time_base = film.time_base = Fraction(1, _TICKS)
-        track = container.add_stream("aac", rate=sample_rate, layout="mono") if audio is not None else None
-        for picture, time in zip(frames, times, strict=True):
+        film.codec_context.max_b_frames = 0  # so that the last packet is the last picture, and ends when it ends
+        heard = audio is not None and len(audio) > 0
+        track = container.add_stream("aac", rate=sample_rate, layout="mono") if heard else None
+        ticks = _ticks(times)
+        packets = []
+        for picture, tick in zip(frames, ticks, strict=True):
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture.transpose(1, 2, 0)), format="rgb24")
-            frame.pts, frame.time_base = round(float(time) * _TICKS), Fraction(1, _TICKS)
-            container.mux(film.encode(frame))
-        container.mux(film.encode())
+            frame.pts, frame.time_base = tick, Fraction(1, _TICKS)
+            packets += film.encode(frame)
+        packets += film.encode()
+        end = 2 * ticks[-1] - ticks[max(0, len(ticks) - 2)] if seconds is None else round(seconds * _TICKS)
+        packets[-1].duration = max(1, end - ticks[-1])
+        container.mux(packets)
         if track is not None:
             samples = np.clip(np.nan_to_num(audio), -1, 1).astype(np.float32)[None]
             frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout="mono")
@@ -93,3 +103,12 @@ def mp4(frames: np.ndarray, times: np.ndarray, audio: np.ndarray | None, sample_
             container.mux(track.encode(frame))
             container.mux(track.encode())
     return target.getvalue()
+
+
+def _ticks(times: np.ndarray) -> list[int]:
+    """Times in ticks; two that fall on one are a tick apart."""
+    ticks: list[int] = []
+    for time in times:
+        tick = round(float(time) * _TICKS)
+        ticks.append(max(tick, ticks[-1] + 1) if ticks else tick)
+    return ticks
