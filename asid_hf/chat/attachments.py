@@ -19,7 +19,8 @@ from asid_hf.media_encode import jpeg, mp4, wav
 KEPT = 8  # forms of clips in memory: the calls of one clip come close together
 _AS_IT_IS = {b"ftyp": "video/mp4", b"\x1aE\xdf\xa3": "video/webm"}
 _SMALLER = (1.0, 0.5, 0.25, 0.125)  # shares of max_pixels, until the film is within max_bytes
-NO_SOUND = "The clip has no sound."
+UNDECODABLE = "The clip's pictures cannot be decoded."
+NO_SOUND, NO_PICTURES = "The clip has no sound.", "The clip has no pictures."
 
 _forms: OrderedDict[tuple, asyncio.Future] = OrderedDict()
 
@@ -57,7 +58,7 @@ async def clip_parts(part: ClipPart, spec: ModelSpec) -> list[dict]:
 
     Returns:
         `video_url` (the film as it is where it fits, else encoded anew with fewer and smaller pictures), `input_audio`
-        (WAV, 16 kHz), `image_url` (JPEG, each led by its time).
+        (WAV, 16 kHz), `image_url` (JPEG, each led by its time); a sentence where the clip lacks what the model takes.
 
     Raises:
         ChatError: of kind "media": the clip cannot be opened, or not be made to fit.
@@ -69,7 +70,7 @@ async def clip_parts(part: ClipPart, spec: ModelSpec) -> list[dict]:
     if not spec.accepts:
         return []
     loop = asyncio.get_running_loop()
-    key = (id(loop), part.digest, spec.media_form(), spec.max_seconds)
+    key = (loop, part.digest, spec.media_form(), spec.max_seconds)
     if key not in _forms:
         while len(_forms) >= KEPT:
             _forms.popitem(last=False)
@@ -78,9 +79,12 @@ async def clip_parts(part: ClipPart, spec: ModelSpec) -> list[dict]:
     making = _forms[key]
     try:
         return await asyncio.shield(making)
-    except (MediaError, ChatError) as error:
+    except Exception as error:  # of whatever a decoder or an encoder makes of a broken file
         _forms.pop(key, None)
-        raise error if isinstance(error, ChatError) else ChatError("media", str(error)) from error
+        if isinstance(error, ChatError):
+            raise
+        told = str(error) if isinstance(error, MediaError) else f"The clip cannot be sent: {error!r}"
+        raise ChatError("media", told) from error
 
 
 def _encode(video: dict, spec: ModelSpec) -> list[dict]:
@@ -93,10 +97,14 @@ def _encode(video: dict, spec: ModelSpec) -> list[dict]:
             "media", f"The clip lasts {clip.duration:.1f} s; {spec.model} takes {spec.max_seconds:g} s (max_seconds)."
         )
     parts: list[dict] = []
-    if wants_film and clip.probe.has_video:
+    if (wants_film or pictures) and not clip.probe.has_video:
+        parts.append({"type": "text", "text": NO_PICTURES})
+    elif wants_film:
         kind, film = as_it_is or ("video/mp4", _film_anew(video, clip, spec))
         parts.append({"type": "video_url", "video_url": {"url": _address(kind, film)}})
-    elif pictures and clip.frames is not None:
+    elif pictures:
+        if clip.frames is None:
+            raise ChatError("media", UNDECODABLE)
         for picture, time in zip(clip.frames, clip.frame_times, strict=True):
             parts.append({"type": "text", "text": f"At {time:.1f} s:"})
             parts.append({"type": "image_url", "image_url": {"url": _address("image/jpeg", jpeg(picture))}})
@@ -104,8 +112,11 @@ def _encode(video: dict, spec: ModelSpec) -> list[dict]:
         if clip.audio is None:
             parts.append({"type": "text", "text": NO_SOUND})
         else:
-            sound = base64.b64encode(wav(clip.audio, clip.sample_rate)).decode()
-            parts.append({"type": "input_audio", "input_audio": {"data": sound, "format": "wav"}})
+            sound = wav(clip.audio, clip.sample_rate)
+            if len(sound) > spec.max_bytes:
+                raise ChatError("media", f"The clip's sound is {len(sound)} bytes; {_allowed(spec)}")
+            data = base64.b64encode(sound).decode()
+            parts.append({"type": "input_audio", "input_audio": {"data": data, "format": "wav"}})
     return parts
 
 
@@ -140,13 +151,15 @@ def _film_anew(video: dict, clip: Clip, spec: ModelSpec) -> bytes:
     for share in _SMALLER:
         clip = clip if share == 1.0 else _open(video, spec, spec.max_pixels * share)
         if clip.frames is None:
-            raise ChatError("media", "The clip has no pictures that can be decoded.")
-        film = mp4(clip.frames, clip.frame_times, clip.audio, clip.sample_rate)
+            raise ChatError("media", UNDECODABLE)
+        film = mp4(clip.frames, clip.frame_times, clip.audio, clip.sample_rate, clip.duration)
         if len(film) <= spec.max_bytes:
             return film
-    raise ChatError(
-        "media", f"The clip is {len(film)} bytes at its smallest; {spec.model} takes {spec.max_bytes} (max_bytes)."
-    )
+    raise ChatError("media", f"The clip is {len(film)} bytes at its smallest; {_allowed(spec)}")
+
+
+def _allowed(spec: ModelSpec) -> str:
+    return f"{spec.model} takes {spec.max_bytes} (max_bytes)."
 
 
 def _address(kind: str, data: bytes) -> str:
