@@ -63,7 +63,7 @@ def test_clips_that_cannot_be_read_do_not_fail_a_run_that_kept_others(tmp_path: 
         (["verify", "clip.mp4", "--captions", "none.jsonl", "--output", "out"], 3, "none.jsonl cannot be read"),
         (["verify", "clip.mp4", "--output", "clip.mp4"], 4, "is a file"),
         (["verify", "clip.mp4", "--output", "foreign"], 4, "no run of asid verify wrote"),
-        (["verify", "broken.mp4", "--output", "out"], 6, "no clip could be read"),
+        (["verify", "broken.mp4", "--output", "out"], 6, "no clip was kept"),
         (["verify", "clip.mp4", "--demo", "--output", "out"], 2, "--demo brings its own clip"),
         (["verify", "clip.mp4", "clip.mkv", "--output", "out"], 2, "stand for two files"),
         (["verify", "clip.mp4", "--recogniser", "none", "--output", "out"], 2, "moonshine-tiny"),

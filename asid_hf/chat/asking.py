@@ -142,13 +142,19 @@ def asker_of(spec: ModelSpec, ledger: str, offline: bool = False) -> Asker:
     return _asker(spec, os.path.abspath(ledger), offline, os.getpid())
 
 
+def _in_process(spec: ModelSpec) -> ChatBackend:
+    from asid_hf.chat.in_process import InProcess
+
+    return InProcess(spec)
+
+
+BACKENDS: dict[str, Callable[[ModelSpec], ChatBackend]] = {"endpoint": Endpoint, "transformers": _in_process}
+"""`ModelSpec.backend` -> what makes it."""
+
+
 @lru_cache(maxsize=64)
 def _asker(spec: ModelSpec, ledger: str, offline: bool, process: int) -> Asker:
-    if spec.backend == "transformers":
-        from asid_hf.chat.in_process import InProcess
-
-        return Asker(InProcess(spec), open_ledger(ledger), offline)
-    return Asker(Endpoint(spec), open_ledger(ledger), offline)
+    return Asker(BACKENDS[spec.backend](spec), open_ledger(ledger), offline)
 
 
 def request_of(

@@ -59,7 +59,7 @@ class VerifyConfig:
     judge: JudgeModel | None = None
     refiner: ModelSpec | None = None
     fuser: ModelSpec | None = None
-    max_rounds: int = 2
+    max_rounds: int = 3
     keep: KeepRules = KEEP_ALL
     prompts: tuple[Prompt, ...] = ()
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _LOCK, _OLD = "lock", "old"
 LEDGER = "ledger.sqlite"  # of the calls, in the work folder
-_OURS = ("data", "report.json", "rejects.jsonl")
+_OURS = ("data", "report.json", "rejects.jsonl", "README.md")
 
 
 def prepare_output(output: Path) -> Path:

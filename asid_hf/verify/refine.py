@@ -45,7 +45,7 @@ class Refine(ModelStage):
     enabled: bool = True
     refiner: ModelSpec | None = None
     judge: JudgeModel | None = None
-    max_rounds: int = 2
+    max_rounds: int = 3
 
     name = "refine"
     reads = ("draft", "sources", "candidates", "evidence", "transcript", "duration", "has_audio", "findings")

@@ -7,8 +7,10 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asid_hf.chat.usage import Usage
 from asid_hf.dataset_builder.sources import BadLine
 from asid_hf.schema import ATTRIBUTES
+from asid_hf.verify.findings import JUDGE
 from asid_hf.version import __version__
 
 if TYPE_CHECKING:
@@ -37,7 +39,9 @@ def summarise(
         0
     """
     findings: dict[str, Counter] = defaultdict(Counter)
-    dropped, errors, spent, written, heard = Counter(), Counter(), Counter(), Counter(), Counter()
+    dropped, errors, written, heard = Counter(), Counter(), Counter(), Counter()
+    spent: dict[str, Counter] = defaultdict(Counter)
+    agreement: dict[str, list[float]] = defaultdict(list)
     captioned = total = 0
     for row in dataset.remove_columns("video"):
         total += 1
@@ -47,12 +51,16 @@ def summarise(
         for error in row["errors"]:
             errors[f"{error['stage']}: {error['kind']}"] += 1
         for timing in row["timings"]:
-            spent[timing["stage"]] += timing["seconds"]
+            spent[timing["stage"]].update({name: value for name, value in timing.items() if name != "stage"})
         for finding in row["findings"]:
             findings[finding["kind"]][finding["attribute"]] += 1
             findings[finding["kind"]]["resolved" if finding["resolved"] else "unresolved"] += 1
+            findings[finding["kind"]]["disputed"] += bool(finding["disputed_by"])
+            findings[finding["kind"]]["measured"] += finding["judge"] == JUDGE
         for attribute in ATTRIBUTES:
             written[attribute] += bool((row["attributes"] or {}).get(attribute))
+            share = (row["agreement"] or {}).get(attribute)
+            agreement[attribute] += [] if share is None else [share]
         speech = (row["evidence"] or {}).get("speech") or {"utterances": []}
         heard.update(utterance["status"] for utterance in speech["utterances"])
     return {
@@ -68,12 +76,20 @@ def summarise(
             kind: {
                 "total": counts["resolved"] + counts["unresolved"],
                 "resolved": counts["resolved"],
+                "measured": counts["measured"],
+                "disputed": counts["disputed"],
                 "by_attribute": {a: counts[a] for a in ATTRIBUTES if counts[a]},
             }
             for kind, counts in sorted(findings.items())
         },
         "errors": dict(errors),
-        "seconds_by_stage": {stage: round(value, 3) for stage, value in spent.items()},
+        "agreement": {name: round(sum(shares) / len(shares), 4) for name, shares in agreement.items() if shares},
+        "seconds_by_stage": {stage: round(counts["seconds"], 3) for stage, counts in spent.items()},
+        "calls_by_stage": {
+            stage: {name: counts[name] for name in Usage().counts()}
+            for stage, counts in spent.items()
+            if any(counts[name] for name in Usage().counts())
+        },
         "seconds": round(seconds, 3),
         "stages": stages,
     }

@@ -11,7 +11,7 @@ from asid_hf.schema import Conflict, Finding, Revision, Source, canonical_attrib
 from asid_hf.verify.align_speech import check_speech
 from asid_hf.verify.case import Case, case_of
 from asid_hf.verify.check_timeline import check_timeline
-from asid_hf.verify.ensemble import chosen_candidates, is_supported, shown_candidates
+from asid_hf.verify.ensemble import SAME_SENTENCE, chosen_candidates, is_supported, shown_candidates, word_overlap
 from asid_hf.verify.findings import JUDGE, Verdict, findings_of
 from asid_hf.verify.model_stage import ModelStage, clip_facts, numbered
 from asid_hf.verify.rewriting import (
@@ -43,11 +43,11 @@ class Review(ModelStage):
 
     Example:
         >>> Review().max_rounds
-        2
+        3
     """
 
     reviewer: ModelSpec | None = None
-    max_rounds: int = 2
+    max_rounds: int = 3
 
     name = "review"
     reads = ("draft", "sources", "conflicts", "candidates", "evidence", "transcript", "duration", "has_audio")
@@ -94,9 +94,12 @@ class Review(ModelStage):
             kept = []
             for entry in value["missing"]:
                 held = [index for index in entry["candidates"] if index in chosen]
-                if is_supported(entry["text"], [*(candidates[index]["caption"] for index in held), *known]):
+                back_again = any(word_overlap(entry["text"], gone) >= SAME_SENTENCE for gone in mending.removed)
+                if not back_again and is_supported(
+                    entry["text"], [*(candidates[index]["caption"] for index in held), *known]
+                ):
                     kept.append({**entry, "candidates": held})
-            if value["missing"] and not kept:
+            if value["missing"] and not kept and not mending.removed:
                 said = value["missing"][0]["text"][:200]
                 raise ChatError("invalid", f"No candidate that is named, and no measurement, says {said!r}.")
             for entry in value["inconsistent"]:
@@ -125,6 +128,7 @@ class _Mending:
         self.findings: list[Finding] = list(row.get("findings") or [])
         self.conflicts: list[Conflict] = list(row["conflicts"] or [])
         self.revisions: list[Revision] = list(row.get("revisions") or [])
+        self.removed: list[str] = []  # sentences found wrong, which must not come back as missing
 
     def measure(self, round: int, stage: str) -> bool:
         """Record what of speech and times is wrong, and apply the suggestions; whether anything changed."""
@@ -188,6 +192,8 @@ class _Mending:
         if text_of(pieces) == self.case.draft:
             return False
         self.revisions.append(Revision(text_field=self._field(), text=self.case.draft))
+        left = {piece.text for piece in pieces}
+        self.removed += [placed.text for placed in self.case.placed if placed.text not in left]
         self.case = case_of_pieces(self.case, pieces)
         self.sources = [
             Source(sentence=piece.text, candidates=piece.candidates, attribute=piece.attribute) for piece in pieces

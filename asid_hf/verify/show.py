@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from asid_hf.verify.estimate import Estimate
 from asid_hf.verify.transcribe import UNDECODABLE
 
 
@@ -37,6 +38,14 @@ def show_report(report: dict, output: str | Path) -> None:
             where = ", ".join(f"{name} {count}" for name, count in counts["by_attribute"].items())
             table.add_row(kind, str(counts["total"]), str(counts["resolved"]), where)
         console.print(table)
+    if report.get("calls_by_stage"):
+        console.print(_calls(report["calls_by_stage"]))
+    judge = report.get("judge") or {}
+    if judge.get("shared_with"):
+        console.print(
+            f"[yellow]circular: the judge {escape(judge['model'])} is also {escape(', '.join(judge['shared_with']))}; "
+            "a judge that wrote nothing of it (--independent-judge) would say more[/yellow]"
+        )
     if "remote_not_allowed" in report["dropped"]:
         console.print("addresses are fetched with --allow-remote")
     captions = report["captions"]
@@ -55,6 +64,41 @@ def show_report(report: dict, output: str | Path) -> None:
         if count > 0:
             console.print(f"{count} {one if count == 1 else more}")
     console.print(f"written: {escape(str(output))} (data/, report.json, rejects.jsonl)")
+
+
+def _calls(stages: dict[str, dict]) -> Table:
+    table = Table("stage", "calls", "from the ledger", "failed attempts", "tokens in", "tokens out")
+    for stage, counts in stages.items():
+        names = ("calls", "hits", "failures", "input_tokens", "output_tokens")
+        table.add_row(stage, *(f"{counts[name]:,}" for name in names))
+    return table
+
+
+def show_estimate(entries: list[Estimate], rows: int) -> None:
+    """Print what a run would cost.
+
+    Args:
+        entries: see `asid_hf.verify.estimate`.
+        rows: how many clips.
+
+    Example:
+        >>> show_estimate([], 2)
+        2 clips, no model is asked
+    """
+    console = Console(highlight=False, soft_wrap=True)
+    if not entries:
+        console.print(f"{rows} clip{'' if rows == 1 else 's'}, no model is asked")
+        return
+    table = Table("stage", "model", "calls", "tokens in", "tokens out", "cost at most")
+    for e in entries:
+        ranges = ((e.least_calls, e.most_calls), (e.least_input, e.most_input), (e.least_output, e.most_output))
+        cells = (f"{a:,}" if a == b else f"{a:,} to {b:,}" for a, b in ranges)
+        table.add_row(e.stage, e.model, *cells, "" if e.cost is None else f"{e.cost:,.2f}")
+    console.print(table)
+    console.print(
+        f"{rows} clip{'' if rows == 1 else 's'}; from all clean at first to every round used; answers that the ledger "
+        "holds cost nothing and are not deducted. Nothing was asked."
+    )
 
 
 def show_findings(output: str | Path) -> None:

@@ -53,6 +53,16 @@ class Step:
     processes: int | None = None
 
 
+def rows_path(work: Path, stage: str, moment: str) -> Path:
+    """Where the rows "before" or "after" a stage are saved, for `asid replay`.
+
+    Example:
+        >>> rows_path(Path(".asid"), "judge", "before").as_posix()
+        '.asid/rows/judge-before.parquet'
+    """
+    return work / "rows" / f"{stage}-{moment}.parquet"
+
+
 def measuring_stages(config: VerifyConfig = MEASURED) -> tuple[Stage, ...]:
     """The stages that need the clip, in order; run as one `Chain` they share one decode of it.
 

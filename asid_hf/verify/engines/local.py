@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asid_hf.verify.steps import Step
+from asid_hf.verify.steps import Step, rows_path
 from asid_hf.verify.workers import workers_end_with_this_process
 
 if TYPE_CHECKING:
     from datasets import Dataset, Features
 
 
-def run_local(dataset: Dataset, steps: Sequence[Step], features: Features, work: Path) -> Dataset:
+def run_local(
+    dataset: Dataset, steps: Sequence[Step], features: Features, work: Path, saved: Container[str] = ()
+) -> Dataset:
     """Run the steps one after the other.
 
     Args:
@@ -21,6 +23,7 @@ def run_local(dataset: Dataset, steps: Sequence[Step], features: Features, work:
         steps: see `asid_hf.verify.steps`.
         features: of the rows.
         work: folder for the steps' tables.
+        saved: names of steps whose rows before and after are kept, see `rows_path`.
 
     Returns:
         The rows after the last step.
@@ -31,8 +34,17 @@ def run_local(dataset: Dataset, steps: Sequence[Step], features: Features, work:
         1
     """
     for step in steps:
+        if step.name in saved:
+            _save(dataset, rows_path(work, step.name, "before"))
         dataset = _map(dataset, step, features, work / f"{step.name}.arrow")
+        if step.name in saved:
+            _save(dataset, rows_path(work, step.name, "after"))
     return dataset
+
+
+def _save(dataset: Dataset, path: Path) -> None:
+    path.parent.mkdir(exist_ok=True)
+    dataset.to_parquet(path, batch_size=min(max(1, len(dataset)), 1000))
 
 
 def _map(dataset: Dataset, step: Step, features: Features, cache: Path) -> Dataset:
