@@ -21,13 +21,14 @@ from datasets import Dataset
 from hub_server import Fault, HubServer, Repo, fresh_process
 from media_files import make_clip
 
-from asid_hf.errors import InputError
+from asid_hf.errors import InputError, MediaError
 from asid_hf.schema import verified_features
 from asid_hf.verify.fetch import Fetch
 from asid_hf.verify.hub_address import parse_address
-from asid_hf.verify.hub_archive import MAX_CLIP
+from asid_hf.verify.hub_archive import MAX_CLIP, ArchiveCursor
 from asid_hf.verify.hub_cache import ClipCache
 from asid_hf.verify.hub_files import HubOptions
+from asid_hf.verify.hub_repo import HubRepo
 from asid_hf.verify.hub_source import hub_records
 from asid_hf.verify.inputs import collect, new_rows
 from asid_hf.verify.journal import Remember
@@ -257,6 +258,44 @@ BROKEN = {  # what follows a good member in the archive
     "no gzip": b"plain text" * 2000,
     "a gzip cut off": gzip.compress(header("cut.mp4", 300_000) + os.urandom(300_000))[:-1000],
 }
+
+
+class HeldRepo(HubRepo):
+    """A repository whose one archive is held in memory."""
+
+    def stream(self, path: str) -> io.BytesIO:
+        return io.BytesIO(HELD[self.repo])
+
+    def files(self) -> dict[str, int]:
+        return {"a.tar.gz": len(HELD[self.repo])}
+
+    def recall(self, name: str) -> None:
+        return None
+
+
+HELD: dict[str, bytes] = {}
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason", "said"),
+    [
+        ("a bomb", "too_large", "unpacks to more than 20 times its size"),
+        ("a header of a gigabyte", "damaged", "a header of 1073741824 bytes"),
+        ("a size below zero", "damaged", "lead backwards"),
+        ("a broken header", "damaged", "ReadError"),
+        ("no gzip", "damaged", "BadGzipFile"),
+        ("a gzip cut off", "damaged", "EOFError"),
+    ],
+)
+def test_a_damaged_archive_is_left_for_what_it_is(fault: str, reason: str, said: str) -> None:
+    noise = os.urandom(200_000)
+    HELD["o/held"] = gzip.compress(header("a.mp4", len(noise)) + noise + bytes(-len(noise) % 512)) + BROKEN[fault]
+    cursor, seen = ArchiveCursor(HeldRepo("o/held", "0" * 40), "a.tar.gz"), []
+    with pytest.raises(MediaError, match=said) as raised:
+        for member in cursor.members():
+            seen.append(member.name)
+    assert raised.value.reason == reason
+    assert seen[:1] == ["a.mp4"]
 
 
 @pytest.mark.parametrize("fault", BROKEN)
