@@ -11,6 +11,7 @@ from asid_hf.verify.case import Case, case_of, overlap
 from asid_hf.verify.checks.reported import told_clause
 from asid_hf.verify.checks.retime import wrong_time
 from asid_hf.verify.checks.screen_text import read_on_screen
+from asid_hf.verify.checks.speakers import check_speakers
 from asid_hf.verify.claims import Claim
 from asid_hf.verify.findings import Verdict, findings_of
 from asid_hf.verify.stage import Row, Stage
@@ -45,12 +46,16 @@ MENTIONED = 0.6  # share of an utterance's content words that makes it mentioned
 class AlignSpeech(Stage):
     """Add findings on speech: misquoted, absent, at the wrong time, denied; and speech that a draft leaves out.
 
+    Where the transcript has speakers, also on quotations given to the wrong person.
+
     A clip whose speech sensor failed, and stretches where recognised words did not pass the gate, are not judged.
 
     Example:
         >>> AlignSpeech().name
         'align_speech'
     """
+
+    version: str = "2"
 
     name = "align_speech"
     reads = ("draft", "sources", "candidates", "evidence", "transcript", "duration", "has_audio")
@@ -79,7 +84,7 @@ def check_speech(case: Case) -> list[Verdict]:
     claims = [claim for claim in case.claims_of("speech") if _is_about_speech(claim, case)]
     quotes = [claim for claim in claims if claim.quote is not None]
     verdicts = [verdict for claim in claims if (verdict := _judge(claim, case))]
-    return verdicts + _missing(case, quotes)
+    return verdicts + check_speakers(case, quotes) + _missing(case, quotes)
 
 
 def _is_about_speech(claim: Claim, case: Case) -> bool:
