@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 
 from asid_hf.schema import ATTRIBUTE_NAMES, ATTRIBUTES
@@ -93,6 +94,12 @@ class Prompt:
         return "\n\n".join([*blocks, self.task])
 
 
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+# What could end a block; line ends that JSON leaves as they are, which would let material pass for lines of ours; half
+# characters, which cannot be sent.
+_ESCAPED = re.compile("[&<>\u2028\u2029\x85\ud800-\udfff]")
+
+
 def data_block(name: str, value: object) -> str:
     """Material as a block that it cannot end.
 
@@ -100,11 +107,8 @@ def data_block(name: str, value: object) -> str:
         >>> data_block("speech", ["a < b"])
         '<data name="speech">\\n["a \\\\u003c b"]\\n</data>'
     """
-    text = json.dumps(value, ensure_ascii=False)
-    text = text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
-    # Line ends that JSON leaves as they are would let material pass for lines of ours; half characters cannot be sent.
-    text = text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029").replace("\x85", "\\u0085")
-    return f'<data name="{name}">\n{text.encode("utf-8", "replace").decode()}\n</data>'
+    text = _ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", _encode(value))
+    return f'<data name="{name}">\n{text}\n</data>'
 
 
 def _prompt(name: str, version: int, role: str, task: str, schema: dict | None = None) -> Prompt:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Coroutine
+from concurrent.futures import Future
 from functools import lru_cache
 from typing import TypeVar
 
@@ -21,14 +22,25 @@ def run(work: Coroutine[object, object, Result]) -> Result:
         >>> run(one())
         1
     """
-    with _making:  # two threads that come first at once would make two
-        loop = _loop(os.getpid())
-    task = asyncio.run_coroutine_threadsafe(work, loop)
+    task = start(work)
     try:
         return task.result()
     except BaseException:
         task.cancel()
         raise
+
+
+def start(work: Coroutine[object, object, Result]) -> Future[Result]:
+    """Start a coroutine on the process's loop and do not wait for it.
+
+    Example:
+        >>> async def one(): return 1
+        >>> start(one()).result()
+        1
+    """
+    with _making:  # two threads that come first at once would make two
+        loop = _loop(os.getpid())
+    return asyncio.run_coroutine_threadsafe(work, loop)
 
 
 @lru_cache(maxsize=1)

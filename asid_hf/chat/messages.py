@@ -93,6 +93,9 @@ class Message:
         return [self.role, *(part if isinstance(part, str) else ["clip", part.digest] for part in self.content)]
 
 
+_canonical = json.JSONEncoder(sort_keys=True, ensure_ascii=False).encode
+
+
 @dataclass(frozen=True)
 class ChatRequest:
     """One call.
@@ -122,9 +125,7 @@ class ChatRequest:
         """The content address of this call to a model: hex SHA-256 of all that can change the answer."""
         turns = [message.as_key() for message in self.messages]
         content = [model, self.prompt, self.attempt, turns, self.schema, self.parameters, self.media]
-        return hashlib.sha256(
-            json.dumps(content, sort_keys=True, ensure_ascii=False).encode("utf-8", "replace")
-        ).hexdigest()
+        return hashlib.sha256(_canonical(content).encode("utf-8", "replace")).hexdigest()
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 
 @dataclass
@@ -23,7 +23,7 @@ class Usage:
 
     def counts(self) -> dict[str, int]:
         """As a dict."""
-        return asdict(self)
+        return dict(vars(self))
 
 
 current: ContextVar[Usage | None] = ContextVar("usage", default=None)

@@ -17,7 +17,7 @@ from asid_hf.errors import InputError
 from asid_hf.prompts import PROMPTS, Prompt
 from asid_hf.verify.annotate_measured import measured_captions
 from asid_hf.verify.sentences import split_sentences
-from asid_hf.verify.stage import Row, Stage
+from asid_hf.verify.stage import Batch, Row, Stage
 
 
 @dataclass(frozen=True)
@@ -75,15 +75,21 @@ class ModelStage(Stage):
         """Names and versions of the prompts it uses, for the provenance."""
         return []
 
-    def _steps(self, rows: list[Row]) -> list[Row]:
-        if not self.models:
-            return super()._steps(rows)
-        if self.access is None:
-            raise InputError(f"The stage {self.name!r} asks models and has no ledger: give it access=Access(path).")
-        loop.run(self._all(rows))
-        return rows
+    async def together(self, batch: Batch) -> Batch:
+        """Run the stage on a batch, on the loop of the calls; see `Stage.__call__`."""
+        rows = self._rows(batch)
+        await self._all(rows)
+        return self._columns(rows, batch)
+
+    def _steps(self, rows: list[Row]) -> None:
+        if self.models:
+            loop.run(self._all(rows))
+        else:
+            super()._steps(rows)
 
     async def _all(self, rows: list[Row]) -> None:
+        if self.access is None:
+            raise InputError(f"The stage {self.name!r} asks models and has no ledger: give it access=Access(path).")
         done = await asyncio.gather(*map(self._one, rows), return_exceptions=True)
         for model in self.models:
             asker_of(model, self.access.ledger, self.access.offline).ledger.flush_hits()

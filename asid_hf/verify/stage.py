@@ -75,24 +75,30 @@ class Stage(ABC):
         Raises:
             InputError: a column the stage reads is not there.
         """
+        rows = self._rows(batch)
+        self._steps(rows)
+        return self._columns(rows, batch)
+
+    def _rows(self, batch: Batch) -> list[Row]:
         absent = [column for column in self.reads if column not in batch]
         if absent:
             raise InputError(
                 f"The stage {self.name!r} reads the column(s) {', '.join(absent)}, which the dataset does not have "
                 f"(it has {', '.join(batch)}). Start from asid_hf.verify.inputs.new_rows, or run the stages before it."
             )
-        count = len(next(iter(batch.values()), []))
+        names = tuple(batch)
+        return [dict(zip(names, values, strict=True)) for values in zip(*batch.values(), strict=True)]
+
+    def _columns(self, rows: list[Row], batch: Batch) -> Batch:
         columns = [column for column in (*self.writes, *_LEDGER_COLUMNS) if column in batch or column in self.writes]
         columns = list(dict.fromkeys([*columns, *_LEDGER_COLUMNS, *(["timings"] if "timings" in batch else [])]))
-        rows = self._steps([{column: values[i] for column, values in batch.items()} for i in range(count)])
         return {column: [row.get(column) for row in rows] for column in columns}
 
-    def _steps(self, rows: list[Row]) -> list[Row]:
+    def _steps(self, rows: list[Row]) -> None:
         for row in rows:
             with self._recorded(row) as wanted:
                 if wanted:
                     row.update(self.run(row))
-        return rows
 
     @contextmanager
     def _recorded(self, row: Row) -> Iterator[bool]:

@@ -6,6 +6,7 @@ still. Here the calls of the following batches are made meanwhile; a row that ta
 
 from __future__ import annotations
 
+import gc
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -40,6 +41,8 @@ def chunks_ahead(dataset: Dataset, stage: ModelStage) -> Iterator[Batch]:
         >>> list(chunks_ahead(Dataset.from_dict({"candidates": []}), Ensemble()))
         []
     """
+    # Thousands of small tasks make the collector look over and over at all that was imported: a quarter of the time.
+    gc.freeze()
     waiting: deque[Future] = deque()
     starts = iter(range(0, len(dataset), CHUNK))
     try:
@@ -54,5 +57,6 @@ def chunks_ahead(dataset: Dataset, stage: ModelStage) -> Iterator[Batch]:
             future.exception()
         raise
     finally:  # of a run that was stopped, nothing is under way any more
+        gc.unfreeze()
         for future in waiting:
             future.cancel()

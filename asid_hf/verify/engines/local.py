@@ -6,6 +6,8 @@ from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asid_hf.verify.engines.ahead import CHUNK, chunks_ahead
+from asid_hf.verify.model_stage import ModelStage
 from asid_hf.verify.steps import Step, rows_path
 from asid_hf.verify.workers import workers_end_with_this_process
 
@@ -50,17 +52,27 @@ def _save(dataset: Dataset, path: Path) -> None:
 def _map(dataset: Dataset, step: Step, features: Features, cache: Path) -> Dataset:
     from multiprocess import TimeoutError as Unready
 
+    call, size, ahead = step.call, step.batch_size, {}
+    if isinstance(call, ModelStage) and call.models:
+        results = chunks_ahead(dataset, call)
+        # The rows themselves are read by `chunks_ahead`: here one short column stands for them.
+        call, size, ahead = (
+            (lambda ids: next(results)),
+            CHUNK,
+            {"input_columns": "video_id", "new_fingerprint": cache.stem},
+        )
     try:
         with workers_end_with_this_process():
             return dataset.map(
-                step.call,
+                call,
                 batched=True,
-                batch_size=step.batch_size,
+                batch_size=size,
                 features=features,
                 cache_file_name=str(cache),
                 load_from_cache_file=False,
                 num_proc=min(step.processes, len(dataset)) if step.processes else None,
                 desc=step.name,
+                **ahead,
             )
     except Unready as error:  # `datasets` asks stopped processes for their results, which hides the stop
         if isinstance(error.__context__, KeyboardInterrupt):
