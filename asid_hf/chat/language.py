@@ -14,12 +14,14 @@ _SMALL_WORDS_SHARE = 0.13  # of a foreign passage's words; running text has 0.25
 _ENGLISH_SHARE = 0.25  # of an English passage's words, mostly; no more is looked at then
 _UNKNOWN_WORDS, _UNKNOWN_SHARE = 14, 0.12  # without an English small word, and with so few of those that follow
 _ENGLISH = frozenset(
-    "a about across after against all along also an and another appears are around as at away back background be "
-    "before behind being between both but by camera can clip down each first following for frame from front has have "
-    "he her him his how if in into is it its more near no not of off on one or other out over same scene second seen "
-    "several she shows some speaks that the their them then there they this through throughout to toward towards "
-    "two under until up upon video visible was we wearing were what when where which while who with within without "
-    "you your".split()
+    "a about above across after against all along also although am an and another any appears are around as at away "
+    "back background be because been before behind being below beside between both but by camera can clip could did "
+    "do does down during each even every first following for frame from front had has have he her here herself him "
+    "himself his how i if in inside into is it its just like many may me might more most must my near no not now of "
+    "off on once one only onto or other our out outside over own said same saying says scene second seen several she "
+    "should shows since so some speaks still such than that the their them themselves then there they this though "
+    "through throughout to too toward towards two under until up upon us very video visible was we wearing were what "
+    "when where which while who will with within without would you your".split()
 )
 _SMALL_WORDS = {
     "German": "und der das ein eine einen einem einer eines ist sind mit auf im dem den des nicht sich von zu zum zur "
@@ -28,11 +30,11 @@ _SMALL_WORDS = {
     "die terwijl achter naast tussen door tegen heeft staat zit maar om te",
     "French": "le la les un une des du de et est sont dans avec sur qui que il elle ils elles se ses sa au aux en par "
     "pas ce cette ces leur puis tandis derrière devant à où ou deux tout très vers l d qu s n",
-    "Spanish": "el la los las un una unos unas de del y es son en con que se su sus por para al lo como más pero "
+    "Spanish": "a el la los las un una unos unas de del y es son en con que se su sus por para al lo como más pero "
     "mientras hacia sobre está están entre muy también detrás donde",
-    "Portuguese": "o os um uma uns umas de da do dos das e é são em no na nos nas com que se seu sua por para ao à "
-    "mais enquanto sobre está estão entre muito também atrás onde ele ela pelo pela",
-    "Italian": "il lo la gli i le un uno una di del della dei delle e è sono in con che si suo sua da dal dalla al "
+    "Portuguese": "o a os as um uma uns umas de da do dos das e é são em no na nos nas com que se seu sua por para ao "
+    "à mais enquanto sobre está estão entre muito também atrás onde ele ela pelo pela",
+    "Italian": "a il lo la gli i le un uno una di del della dei delle e è sono in con che si suo sua da dal dalla al "
     "alla nel nella sul sulla per più mentre verso non anche dietro tra l d dell nell sull all un",
     "Indonesian": "yang dan di ke dari dengan untuk pada ini itu adalah sebuah seorang sedang tidak akan oleh saat "
     "dalam atas bawah mereka dia kemudian juga sambil terlihat seperti karena para",
@@ -52,14 +54,11 @@ _SMALL_WORDS = {
     "Tagalog": "ang ng sa na mga ay at si ni isang kung may para siya niya nito habang kanyang ito",
     "Malay": "yang dan di ke dari dengan untuk pada ini itu ialah seorang sebuah sedang tidak oleh dalam mereka",
 }
-_SAME_IN_ENGLISH = frozenset(
-    "a an as at bag be cap care die do door for has he her him i in is kung may mint no of on over per she so to um "
-    "under van was we".split()
-)
+_ENGLISH_TOO = frozenset("bag cap care die do door kung may men mint per so um van".split())  # but no small words there
 _LANGUAGES: dict[str, list[str]] = defaultdict(list)
 """Small word -> languages that have it."""
 for _language_name, _words in _SMALL_WORDS.items():
-    for _word in set(_words.split()) - _SAME_IN_ENGLISH:
+    for _word in set(_words.split()) - _ENGLISH_TOO:
         _LANGUAGES[_word].append(_language_name)
 _QUOTED = re.compile(
     r"\"[^\"]{0,3000}\"|“[^”]{0,3000}”|«[^»]{0,3000}»|„[^“”]{0,3000}[“”]|「[^」]{0,3000}」|『[^』]{0,3000}』"
@@ -70,7 +69,7 @@ _PASSAGE = re.compile(r"[.!?;:\n。！？；：]+")
 _KANA = re.compile("[\u3040-\u30ff]")
 _WRITTEN_IN = {"CJK": "Chinese", "HIRAGANA": "Japanese", "HANGUL": "Korean"}
 _WITHOUT_SPACES = frozenset(("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR"))
-_ENDING = re.compile(r"(?<=\w)['’](?:s|t|d|ll|re|ve|m)\b", re.IGNORECASE)
+_ENDING = re.compile(r"(?<=\w)[`'’]+(?:s|t|d|ll|re|ve|m)\b", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]+")
 
 
