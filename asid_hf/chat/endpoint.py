@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 from asid_hf.chat.attachments import clip_parts
 from asid_hf.chat.limiter import Limiter
@@ -15,6 +18,7 @@ from asid_hf.errors import EndpointError
 
 _OVERLOADED = frozenset({408, 409, 425, 500, 502, 503, 504, 520, 522, 524, 529})
 _NOT_HERE = re.compile(r" answered (?:404|30[12378]): ")
+CALLS_A_CLIENT = 32  # for every call a pool looks at all of its connections: several small ones cost half the time
 LONGEST_REPLY = 1_000_000  # characters: a longer one is a model that ran away, or an attack
 
 
@@ -45,7 +49,8 @@ class Endpoint:
     def __init__(self, spec: ModelSpec) -> None:
         self.spec, self.model, self.accepts = spec, spec.model, spec.accepts
         self.limiter = Limiter(spec.concurrency)
-        self._client = _client(spec)
+        self._key = spec.key()
+        self._lanes = [_Lane(_client(spec, self._key))]
         self._answered = False
         self._dead: EndpointError | None = None
         self._deaths = 0
@@ -95,7 +100,8 @@ class Endpoint:
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._client.close()
+        for lane in self._lanes:
+            await lane.client.close()
 
     async def _messages(self, request: ChatRequest) -> list[dict]:
         turns = []
@@ -117,13 +123,27 @@ class Endpoint:
         if request.schema is not None:
             known["response_format"] = _reply_format(request.schema, self.spec.structured)
         try:
-            async with asyncio.timeout(seconds):
-                answer = await self._client.chat_completion(
-                    messages, model=self.model, **known, extra_body=parameters or None
-                )
+            with self._lane() as client:
+                async with asyncio.timeout(seconds):
+                    answer = await client.chat_completion(
+                        messages, model=self.model, **known, extra_body=parameters or None
+                    )
             return _reply(answer, time.perf_counter() - started)
         except Exception as error:  # of whatever a server and three libraries make of a broken reply
             raise self._fault(error, seconds) from error
+
+    @contextmanager
+    def _lane(self) -> Iterator[object]:
+        """The client with the fewest calls under way; one more where all have many."""
+        lane = min(self._lanes, key=lambda lane: lane.calls)
+        if lane.calls >= CALLS_A_CLIENT:
+            lane = _Lane(_client(self.spec, self._key))
+            self._lanes.append(lane)
+        lane.calls += 1
+        try:
+            yield lane.client
+        finally:
+            lane.calls -= 1
 
     def _fault(self, error: Exception, seconds: float) -> ChatError:
         from httpx2 import ConnectError, ConnectTimeout, TransportError
@@ -178,18 +198,24 @@ class Endpoint:
 
     def _clean(self, message: object) -> str:
         text = " ".join(str(message).split())
-        key = self._client.token
-        return text.replace(key, "***") if key else text
+        return text.replace(self._key, "***") if self._key else text
 
 
 _NAMED = frozenset({"temperature", "top_p", "max_tokens", "seed", "stop", "frequency_penalty", "presence_penalty"})
 
 
-def _client(spec: ModelSpec) -> object:
+@dataclass
+class _Lane:
+    """A client and how many calls it has under way."""
+
+    client: object
+    calls: int = 0
+
+
+def _client(spec: ModelSpec, key: str | None) -> object:
     from huggingface_hub import AsyncInferenceClient
 
     _widen_connections()
-    key = spec.key()
     # Without a key the client would send the Hub's token to whatever the address names.
     headers = None if key or not spec.base_url else {"authorization": "Bearer none"}
     return AsyncInferenceClient(
