@@ -49,14 +49,17 @@ def read_any(repo: HubRepo, path: str, options: HubOptions) -> Iterator[HubVideo
     """
     chosen = chosen_files(repo, path, options)
     told = _annotations(repo, (file for file in chosen if file.endswith(ANNOTATIONS)), options)
-    for file in [*chosen, *(name for name in told if name in repo.files() and name not in set(chosen))]:
+    for file in dict.fromkeys([*chosen, *(name for name in told if name in repo.files())]):
         if file.endswith(ARCHIVES):
             for member, archive in members_of(repo, [file]):
                 beside = posixpath.join(posixpath.dirname(file), member.name)
                 row = told.get(member.name) or told.get(beside) or {}
                 yield _video(repo, repo.address(archive, member.name).text, member.name, row, options)
         elif file.endswith(".parquet"):
-            yield from _parquet(repo, file, options)
+            try:
+                yield from _parquet(repo, file, options)
+            except MediaError as error:
+                pass_over(error)
         elif posixpath.splitext(file)[1].lower() in VIDEO_SUFFIXES:
             yield _video(repo, repo.address(file).text, file, told.get(file, {}), options)
     for name, row in told.items():
@@ -82,15 +85,18 @@ def _told(repo: HubRepo, file: str, options: HubOptions) -> Iterator[tuple[str, 
     columns = (options.column,) if options.column else _NAMES
     for row in read_annotations(repo.download(file)):
         name = next((row[column] for column in columns if isinstance(row.get(column), str)), "")
-        path = name if _WEB.match(name) else _found(repo, file, name) or name.removeprefix("./")
-        if name and (_WEB.match(name) or stays_inside(name)):
-            yield path, {key: next((row[c] for c in choice if row.get(c)), None) for key, choice in _COLUMNS.items()}
+        path = name if _WEB.match(name) else _found(repo, file, name)
+        if path or (name and stays_inside(name)):  # which may be a member of an archive
+            yield (
+                path or name.removeprefix("./"),
+                {key: next((row[c] for c in choice if row.get(c)), None) for key, choice in _COLUMNS.items()},
+            )
 
 
 def _found(repo: HubRepo, file: str, name: str) -> str | None:
     """The file of the repository that another one names, from beside itself or from the top."""
     beside = posixpath.normpath(posixpath.join(posixpath.dirname(file), name))
-    return next((path for path in (beside, name) if stays_inside(name) and path in repo.files()), None)
+    return next((path for path in (beside, name) if path in repo.files()), None)
 
 
 def _parquet(repo: HubRepo, shard: str, options: HubOptions) -> Iterator[HubVideo]:

@@ -44,15 +44,7 @@ class HubRepo:
         Raises:
             MediaError: the Hub does not tell.
         """
-        known = self.recall("files")
-        if known is None:
-            from huggingface_hub import HfApi, RepoFile
-
-            with hub_errors(self.repo, "the list of its files"):
-                tree = HfApi().list_repo_tree(self.repo, repo_type="dataset", revision=self.commit, recursive=True)
-                known = {entry.path: entry.size for entry in tree if isinstance(entry, RepoFile)}
-            self.note("files", known)
-        return known
+        return _files_of(self)
 
     def download(self, path: str) -> Path:
         """A whole file in the Hub's cache; for annotations, which are read again and again.
@@ -118,6 +110,19 @@ class HubRepo:
 
         folder = cached_assets_path(LIBRARY, self.repo.replace("/", "--"), self.commit)
         return folder / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.json"
+
+
+@cache
+def _files_of(repo: HubRepo) -> dict[str, int]:
+    known = repo.recall("files")
+    if known is None:
+        from huggingface_hub import HfApi, RepoFile
+
+        with hub_errors(repo.repo, "the list of its files"):
+            tree = HfApi().list_repo_tree(repo.repo, repo_type="dataset", revision=repo.commit, recursive=True)
+            known = {entry.path: entry.size for entry in tree if isinstance(entry, RepoFile)}
+        repo.note("files", known)
+    return known
 
 
 class _Stream(io.RawIOBase):

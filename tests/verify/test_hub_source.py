@@ -368,15 +368,38 @@ def test_rows_that_came_together_are_kept_together_as_far_as_there_is_room(
     assert len(held) == 1 and held[0].stat().st_size <= room
 
 
-def test_forked_workers_bring_their_own_clips(hub: HubServer, process: ProcessPoolExecutor) -> None:
-    records = process.submit(hub_records, f"hf://datasets/lmms-lab/LLaVA-Video-178K?config={POOL}").result()
+def test_a_damaged_row_group_costs_its_own_rows(
+    hub: HubServer, process: ProcessPoolExecutor, clips: dict[str, bytes]
+) -> None:
+    rows = [{"video": clips[name], "video_id": name} for name in "abcd"]
+    content = bytearray(shard(rows, row_group_size=2))
+    content[4:40] = os.urandom(36)
+    hub.add_repo(
+        "o/torn", {"a.parquet": bytes(content), "b.parquet": bytes(content[:-50] + b"PAR1"), "c.mp4": clips["e"]}
+    )
+    records = process.submit(hub_records, "hf://datasets/o/torn?column=video").result()
+    assert len(ids(records)) == 5
+    done = measured(process, records)
+    assert done["drop_reason"][:4] == ["damaged", "damaged", None, None]
+    assert done["status"][-1] == "kept"
+
+
+def test_forked_workers_bring_their_own_clips(
+    hub: HubServer, process: ProcessPoolExecutor, clips: dict[str, bytes]
+) -> None:
+    noise = [(f"noise-{number}.bin", os.urandom(100_000)) for number in range(20)]  # so that the line stays open
+    members = [(f"{name}.mp4", clips[name]) for name in "abcde"]
+    hub.add_repo("o/fork", {"fork.tar": archive([members[0], *noise, *members[1:]], mode="w")})
+    records = process.submit(hub_records, "hf://datasets/o/fork").result()
+    assert measured(process, records[:1])["status"] == ["kept"]
     features = verified_features()
     dataset = Dataset.from_list(
-        [{name: row[name] for name in features} for row in new_rows(records)], features=features
+        [{name: row[name] for name in features} for row in new_rows(records[1:])], features=features
     )
     how = {"batched": True, "batch_size": 1, "num_proc": 2, "features": features}
     done = process.submit(Dataset.map, dataset, MEASURE, **how).result()
-    assert done["status"][:] == ["kept"] * 4 and done["duration"][:] == pytest.approx([1.2, 1.0, 1.4, 1.6])
+    assert done["status"][:] == ["kept"] * 4 and done["duration"][:] == pytest.approx([1.2, 1.4, 1.6, 1.8])
+    assert measured(process, records)["status"] == ["kept"] * 5
 
 
 def test_any_repository_of_files_gives_its_videos_with_what_is_told_of_them(
@@ -430,10 +453,12 @@ configs:
 def test_a_table_may_name_files_of_its_repository_and_no_others(
     hub: HubServer, process: ProcessPoolExecutor, clips: dict[str, bytes]
 ) -> None:
-    names = ["clips/a.mp4", "../clips/a.mp4", "/etc/passwd", "file:///etc/passwd", "http://127.0.0.1:1/a.mp4", None]
+    names = ["clips/a.mp4", "../../clips/a.mp4", "/etc/passwd", "file:///etc/passwd", "http://127.0.0.1:1/a.mp4", None]
     rows = [{"video": name, "video_id": f"id-{index}"} for index, name in enumerate(names)]
-    hub.add_repo("o/names", {"train.parquet": shard(rows), "clips/a.mp4": clips["a"]})
-    records = process.submit(hub_records, "hf://datasets/o/names/train.parquet").result()
+    hub.add_repo(
+        "o/names", {"data/train.parquet": shard(rows), "data/b.parquet": b"PAR1junk", "clips/a.mp4": clips["a"]}
+    )
+    records = process.submit(hub_records, "hf://datasets/o/names/data").result()
     assert ids(records) == ["id-0", "id-4"]
     assert measured(process, records)["drop_reason"] == [None, "remote_not_allowed"]
 
