@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 
 from llm_facts import SLOTS
 from llm_world import SECONDS, STEP, TOLERANCE, Fact, SimulatedClip, Told, facts_in, pick, read, share
@@ -77,7 +77,6 @@ class Asked:
     exact: bool
     again: bool = False
     seed: int = 0
-    schema: dict | None = field(default=None, compare=False)
 
 
 class NotUnderstood(ValueError):
@@ -95,8 +94,8 @@ def understand(body: dict, clip: SimulatedClip | None) -> Asked:
     user = [text for role, text in turns if role == "user"]
     again = len(user) > 1 and user[-1].startswith(_ASKED_AGAIN)
     data = {name: _material(value) for name, value in _BLOCK.findall(user[0])}
-    spoken = "\n".join([_BLOCK.sub("", user[0]).strip(), *user[1:]])
-    name, outside = _recognised(system, _BLOCK.sub("", user[0]).strip())
+    spoken = _BLOCK.sub("", user[0]).strip()
+    name, outside = _recognised(system, spoken)
     outside = "\n".join([outside, *user[1:]])
     exact = (system, spoken) == (PROMPTS[name].system, PROMPTS[name].task)
     orders = outside if _ORDER.search(outside) else ""
