@@ -65,11 +65,10 @@ class CtcAligner:
             )
         self.name, self.model, self.extractor, self.hop = name, model, extractor, hop
         self.frame = hop / SAMPLE_RATE
-        self.letters: dict[str, int] = {letter: id for letter, id in tokenizer.get_vocab().items() if len(letter) == 1}
+        known = {letter: id for letter, id in tokenizer.get_vocab().items() if id < model.config.vocab_size}
+        self.letters: dict[str, int] = {letter: id for letter, id in known.items() if len(letter) == 1}
         self.blank = tokenizer.pad_token_id
         self.separator = self.letters.pop(getattr(tokenizer, "word_delimiter_token", None) or "|", None)
-        if self.separator is not None and self.separator >= model.config.vocab_size:
-            self.separator = None
 
     def spell(self, word: str) -> list[int] | None:
         """The indices of a word's letters, its case and accents as the model knows them, signs left out.

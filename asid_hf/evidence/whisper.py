@@ -112,10 +112,10 @@ class Whisper:
         )
 
     def _encode(self, pieces: list[np.ndarray], sample_rate: int) -> Tensor:
-        """(B, S, D) states of the encoder."""
+        """(B, S, D) states of the encoder, kept in main memory: those of all pieces together may be large."""
         extracted = self.processor.feature_extractor(pieces, sampling_rate=sample_rate, return_tensors="pt")
         features = extracted.input_features.to(self.model.device, self.model.dtype)
-        return self.model.get_encoder()(features).last_hidden_state
+        return self.model.get_encoder()(features).last_hidden_state.cpu()
 
     def _first_impressions(self, states: list[Tensor]) -> tuple[list[float], list[dict[str, float]]]:
         """For each piece, how likely nobody speaks, and the probability of each language token."""
@@ -123,6 +123,7 @@ class Whisper:
 
         silence, languages = [], []
         for state in states:
+            state = state.to(self.model.device)
             start = torch.full((len(state), 1), self.model.generation_config.decoder_start_token_id)
             logits = self.model(encoder_outputs=(state,), decoder_input_ids=start.to(state.device)).logits[:, 0].float()
             silence += logits.softmax(-1)[:, self.first_timestamp - 2].tolist()  # <|nospeech|>, <|notimestamps|>
@@ -144,7 +145,7 @@ class Whisper:
         import torch
         from transformers.modeling_outputs import BaseModelOutput
 
-        surest = _surest_recorder()
+        state, surest = state.to(self.model.device), _surest_recorder()
         limits = [round(length * self.TOKENS_A_SECOND) + self.TOKENS_MORE for length in seconds]
         spoken = {} if language is None else {"language": language, "task": "transcribe"}
         self.model.generate(

@@ -137,10 +137,13 @@ def test_a_text_without_an_end_is_not_verified(tmp_path: Path) -> None:
 
 
 def test_a_piece_in_another_language_is_doubted(random_one: Whisper, monkeypatch: pytest.MonkeyPatch) -> None:
-    noisy, wave = noise(8.0), np.sin(np.arange(5 * RATE) / 20).astype(np.float32)
-    monkeypatch.setattr(random_one, "MIXED", 0.9)  # the wave is heard as Spanish by 0.6, the noise by 0.99
-    told = random_one.recognise_clip([noisy, wave])
-    assert told.language == "es"
+    pieces = [noise(2.0), np.sin(np.arange(2 * RATE) / 90).astype(np.float32)]
+    token, _ = random_one._language_of(random_one._first_impressions([random_one._encode(pieces, RATE)])[1], pieces)
+    likely = [each[token] for each in random_one._first_impressions([random_one._encode(pieces, RATE)])[1]]
+    assert likely[0] > likely[1]
+    monkeypatch.setattr(random_one, "MIXED", sum(likely) / 2)
+    told = random_one.recognise_clip(pieces)
+    assert told.language == token.strip("<|>")
     assert doubts.MIXED_LANGUAGE not in {u["doubt"] for u in told.pieces[0]}
     assert {u["doubt"] for u in told.pieces[1]} == {doubts.MIXED_LANGUAGE}
 
@@ -156,15 +159,17 @@ def test_one_that_knows_english_only_is_judged_by_its_words(tmp_path: Path) -> N
 # Batches
 
 
-def test_what_is_written_of_a_piece_does_not_hang_on_the_others(random_one: Whisper) -> None:
-    pieces = [noise(seconds) * loud for seconds, loud in ((1, 9), (3, 1), (2, 0), (5, 0.1), (1, 5), (2, 2), (4, 3))]
-    pieces += [np.sin(np.arange(2 * RATE) / period).astype(np.float32) for period in (9, 20, 55, 90)]
-    assert len(pieces) > random_one.BATCH
+def test_what_is_written_of_a_piece_does_not_hang_on_the_others(
+    random_one: Whisper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(random_one, "BATCH", 3)
+    pieces = [noise(0.5) * 9, noise(1.5), noise(1.0) * 0]
+    pieces += [np.sin(np.arange(RATE) / period).astype(np.float32) for period in (9, 90)]
     together = random_one.recognise_clip(pieces).pieces
     alone = [random_one.recognise(piece) for piece in pieces]
-    texts = [["".join(u["text"]) for u in utterances] for utterances in together]
-    assert texts == [["".join(u["text"]) for u in utterances] for utterances in alone]
-    assert len({tuple(each) for each in texts}) > 3, "the model does hear its sound"
+    texts = [[u["text"] for u in utterances] for utterances in together]
+    assert texts == [[u["text"] for u in utterances] for utterances in alone]
+    assert len({tuple(each) for each in texts}) > 2, "the model does hear its sound"
     lengths = [len(piece) / RATE for piece in pieces]
     assert all(0 <= u["start"] <= u["end"] <= end for each, end in zip(together, lengths, strict=True) for u in each)
 
