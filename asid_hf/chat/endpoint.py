@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import re
+import ssl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 
 from asid_hf.chat.attachments import clip_parts
 from asid_hf.chat.limiter import Limiter
@@ -18,7 +20,7 @@ from asid_hf.errors import EndpointError
 
 _OVERLOADED = frozenset({408, 409, 425, 500, 502, 503, 504, 520, 522, 524, 529})
 _NOT_HERE = re.compile(r" answered (?:404|30[12378]): ")
-CALLS_A_CLIENT = 32  # for every call a pool looks at all of its connections: several small ones cost half the time
+CALLS_A_CLIENT = 8  # for every call a pool looks at all of its connections: several small ones cost half the time
 LONGEST_REPLY = 1_000_000  # characters: a longer one is a model that ran away, or an attack
 
 
@@ -216,11 +218,9 @@ def _client(spec: ModelSpec, key: str | None) -> object:
     from huggingface_hub import AsyncInferenceClient
 
     _widen_connections()
-    # Without a key the client would send the Hub's token to whatever the address names.
-    headers = None if key or not spec.base_url else {"authorization": "Bearer none"}
-    return AsyncInferenceClient(
-        base_url=spec.base_url, provider=spec.provider, api_key=key, timeout=spec.timeout, headers=headers
-    )
+    # Without a key the client would send the Hub's token to whatever the address names, and read its file at each call.
+    key = key or ("none" if spec.base_url else None)
+    return AsyncInferenceClient(base_url=spec.base_url, provider=spec.provider, api_key=key, timeout=spec.timeout)
 
 
 def _widen_connections() -> None:
@@ -237,11 +237,20 @@ def _wide_client() -> object:
     from httpx2 import AsyncClient, Limits
 
     return AsyncClient(
+        verify=_certificates(),
         follow_redirects=False,  # a clip goes where the configuration says, nowhere else
         timeout=None,
         limits=Limits(max_connections=None, max_keepalive_connections=None),
         event_hooks={"response": [_refuse_redirect]},
     )
+
+
+@lru_cache
+def _certificates() -> ssl.SSLContext:
+    """Those that every client would read again for a tenth of a second."""
+    from httpx2 import create_ssl_context
+
+    return create_ssl_context()
 
 
 async def _refuse_redirect(response: object) -> None:
