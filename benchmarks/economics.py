@@ -3,8 +3,8 @@
     python benchmarks/economics.py [--rows 5000]
 
 A real HTTP server on loopback (the tests' own) counts the calls that arrive. Both sides ask it once a row and stage, 64
-at a time: ours through the stage runner and the call ledger, the other with a coroutine in `Dataset.map`, which is how one
-would do it without. Runs are processes; the killed ones get SIGKILL when half of the calls have arrived.
+at a time: ours through the stage runner and the call ledger, the other with a coroutine in `Dataset.map`, which is how
+one would do it without. Runs are processes; the killed ones get SIGKILL when half of the calls have arrived.
 """
 
 from __future__ import annotations
