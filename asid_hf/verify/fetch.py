@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 
 from asid_hf.errors import InputError, MediaError
-from asid_hf.verify.hub_access import is_trusted, trust
+from asid_hf.verify.hub_access import is_trusted, trust, trusted
 from asid_hf.verify.hub_address import HubAddress, is_hub_address, parse_address
 from asid_hf.verify.hub_archive import MAX_CLIP, ArchiveCursor, name_of
 from asid_hf.verify.hub_cache import MOST, ClipCache, disk_errors
@@ -40,7 +40,8 @@ class Fetch(Stage):
     Args:
         allow_remote: bring clips of datasets, too, that the user did not name: a row may come from anybody, and the
             login reaches what is private.
-        repos: datasets that the user named; `hub_records` notes them in its own process.
+        repos: datasets that the user named; default: those that `hub_records` listed in the process that makes this
+            stage, so that they are known wherever it runs.
         folder: where clips are kept; default: the Hub's cache of assets (HF_ASSETS_CACHE).
         most: bytes of clips that one process keeps.
 
@@ -50,7 +51,7 @@ class Fetch(Stage):
     """
 
     allow_remote: bool = False
-    repos: tuple[str, ...] = field(default=(), repr=False)  # these change no result
+    repos: tuple[str, ...] = field(default_factory=trusted, repr=False)  # these change no result
     folder: str = field(default="", repr=False)
     most: int = field(default=MOST, repr=False)
 

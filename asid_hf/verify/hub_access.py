@@ -35,6 +35,17 @@ def is_trusted(repo: str) -> bool:
     return repo.lower() in _trusted
 
 
+def trusted() -> tuple[str, ...]:
+    """The datasets that the user named, to be told to other processes.
+
+    Example:
+        >>> trust("owner/example")
+        >>> "owner/example" in trusted()
+        True
+    """
+    return tuple(sorted(_trusted))
+
+
 @contextmanager
 def hub_errors(repo: str, wanted: str) -> Iterator[None]:
     """Say what the Hub refused and what to do, without the address, headers or signature of a request.

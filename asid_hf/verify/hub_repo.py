@@ -98,6 +98,7 @@ class HubRepo:
         """Note what was found in this commit, so that no later run asks for it again."""
         try:
             place = self._note(name)
+            place.parent.mkdir(parents=True, exist_ok=True)
             descriptor, draft = tempfile.mkstemp(dir=place.parent)
             with open(descriptor, "w", encoding="utf-8") as stream:
                 json.dump({"format": _FORMAT, "name": name, "value": value}, stream)
@@ -106,9 +107,9 @@ class HubRepo:
             return
 
     def _note(self, name: str) -> Path:
-        from huggingface_hub import cached_assets_path
+        from huggingface_hub import constants
 
-        folder = cached_assets_path(LIBRARY, self.repo.replace("/", "--"), self.commit)
+        folder = Path(constants.HF_ASSETS_CACHE, LIBRARY, self.repo.replace("/", "--"), self.commit)
         return folder / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.json"
 
 

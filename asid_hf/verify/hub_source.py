@@ -16,6 +16,7 @@ from asid_hf.verify.hub_files import HubOptions
 from asid_hf.verify.hub_pool import read_finevideo, read_llava_video
 from asid_hf.verify.hub_reader import HubVideo, Reader
 from asid_hf.verify.hub_repo import HubRepo, open_repo
+from asid_hf.verify.inputs import MAX_CAPTION
 
 READERS: dict[str, Reader] = {
     "lmms-lab/llava-video-178k": read_llava_video,
@@ -114,4 +115,5 @@ def _storable(name: str) -> str:
 
 def _record(video: HubVideo) -> dict:
     record = {"video": video.path, "video_id": video.video_id, "source": _storable(video.source)}
-    return {**record, "captions": list(video.captions)} if video.captions else record
+    captions = [caption for caption in video.captions if len(caption) <= MAX_CAPTION]
+    return {**record, "captions": captions} if captions else record
