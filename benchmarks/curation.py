@@ -1,6 +1,7 @@
 """What each stage with models makes of captions whose truth is known: omissions, errors and hallucinations, in numbers.
 
-    python benchmarks/curation.py [--clips 100] [--seed 0] [--judge-miss 0.1] [--judge-alarm 0.02] [--annotators 4]
+    python benchmarks/curation.py [--clips 100] [--seed 0] [--annotators 4]
+                                  [--judge-miss 0.1] [--judge-alarm 0.02] [--judge-steady 0.5]
 
 The clips, their truth and the models are the tests' simulated ones, reached over real HTTP; the models err at the
 rates that are printed, each fault drawn by a hash. All figures are shares of the number of true facts: missed (told
@@ -45,7 +46,7 @@ def skills(arguments: argparse.Namespace) -> dict[str, Skill]:
         **{f"annotator{n}": annotator for n in range(arguments.annotators)},
         "integrator": Skill(omit=0.02, invent=0.02, miscite=0.02),
         "reviewer": Skill(miss=0.10, alarm=0.01),
-        "judge": Skill(miss=arguments.judge_miss, alarm=arguments.judge_alarm),
+        "judge": Skill(miss=arguments.judge_miss, alarm=arguments.judge_alarm, steady=arguments.judge_steady),
         "refiner": Skill(botch=0.02),
         "fuser": Skill(omit=0.01, invent=0.01),
     }
@@ -132,7 +133,8 @@ def run(arguments: argparse.Namespace) -> bool:
         )
         for name, skill in skills(arguments).items():
             server.model(name, skill=skill)
-            print(f"  {name:11s} {', '.join(f'{k} {v:g}' for k, v in vars(skill).items() if v and k != 'steady')}")
+            rates = {rate: value for rate, value in vars(skill).items() if value and (rate != "steady" or skill.miss)}
+            print(f"  {name:11s} {', '.join(f'{rate} {value:g}' for rate, value in rates.items())}")
         stages = text_stages(configuration(server.url, arguments.annotators), Access(f"{folder}/ledger.sqlite"))
         kept = compare(stages, clips, rows)
         counts = server.stats()
@@ -202,6 +204,7 @@ def main() -> None:
     parser.add_argument("--annotators", type=int, default=4)
     parser.add_argument("--judge-miss", type=float, default=0.10)
     parser.add_argument("--judge-alarm", type=float, default=0.02)
+    parser.add_argument("--judge-steady", type=float, default=0.5, help="share of its misses that no round mends")
     sys.exit(0 if run(parser.parse_args()) else 1)
 
 
