@@ -151,7 +151,8 @@ def _judge(
 def _one_person(each: _Told, told: list[_Told], who: dict[str, str], pitches: dict[str, float], case: Case) -> bool:
     """Whether the words for a person surely mean the same one who says other quotations in another voice."""
     others = [t for t in told if t.person.key == each.person.key and t.speaker == who[each.person.key]]
-    if not others or not each.person.definite:
+    several = len({t.speaker for t in told}) > 2  # of three who speak, two may be men
+    if not others or several or not each.person.definite:
         return False
     nearest = min(others, key=lambda other: abs(other.claim.start - each.claim.start))
     between = case.draft[slice(*sorted((nearest.person.end, each.person.end)))]
