@@ -121,17 +121,18 @@ def _recognised(system: str, task: str) -> tuple[str, str]:
 
     def likeness(name: str) -> float:
         known = _lines(PROMPTS[name].system) | _lines(PROMPTS[name].task)
-        return len(known & lines) / len(known)
+        return len(known.keys() & lines.keys()) / len(known)
 
     name = max(PROMPTS, key=likeness)
     if likeness(name) < 0.5:
         raise NotUnderstood(f"no prompt is like this one: {task[:200]!r}")
     known = _lines(PROMPTS[name].system) | _lines(PROMPTS[name].task)
-    return name, "\n".join(lines - known)
+    return name, " ".join(line for line in lines if line not in known)
 
 
-def _lines(text: str) -> set[str]:
-    return {line.strip() for line in re.split(r"(?<=[.:;!?])\s+|\n+", text) if line.strip()}
+def _lines(text: str) -> dict[str, None]:
+    """The sentences and parts of sentences of a text, each once, in order."""
+    return dict.fromkeys(line.strip() for line in re.split(r"(?<=[.:;!?])\s+|\n+", text) if line.strip())
 
 
 def answer(model: str, skill: Skill, asked: Asked) -> str:
