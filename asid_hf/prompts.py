@@ -72,6 +72,9 @@ class Prompt:
     task: str
     schema: dict | None = None
 
+    def __repr__(self) -> str:
+        return f"Prompt({self.label!r})"
+
     @property
     def label(self) -> str:
         """Name and version; of a text of the user's own, name and digest."""
@@ -134,8 +137,8 @@ PROMPTS = {
             "You describe video clips for a data set, from picture and sound.",
             f"{ATTRIBUTE_GUIDE}\n\nDescribe the clip: for each of the eight attributes one coherent paragraph in "
             f"English of what can be seen and heard, in detail. {_TIMES} Claim nothing that you cannot see or hear; "
-            "leave an attribute empty if the clip shows nothing of it. The transcript and the measurements, where given, were "
-            "made from this clip: use them for words and times.",
+            "leave an attribute empty if the clip shows nothing of it. The transcript and the measurements, where "
+            "given, were made from this clip: use them for words and times.",
             _object(**dict.fromkeys(ATTRIBUTES, _TEXT)),
         ),
         _prompt(
@@ -210,9 +213,9 @@ PROMPTS = {
             "The sentences describe one attribute of the clip; they are numbered, and so are the findings. Mend every "
             "finding: for an error or a fault of expression give the number of its sentence and the whole sentence as "
             "it should read, with everything else in it unchanged (empty text if nothing else is left); one edit mends "
-            "all findings of its sentence. For something missing give no number (null) and one new English sentence that "
-            "says it. With each edit name the findings that it mends. Touch no other sentence. Use nothing but the "
-            "findings, the clip, the transcript and the measurements. "
+            "all findings of its sentence. For something missing give no number (null) and one new English sentence "
+            "that says it. With each edit name the findings that it mends. Touch no other sentence. Use nothing but "
+            "the findings, the clip, the transcript and the measurements. "
             f"{_TIMES}",
             _object(
                 edits=_list(

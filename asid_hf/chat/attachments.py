@@ -7,10 +7,11 @@ import base64
 import hashlib
 import os
 from collections import OrderedDict
+from contextlib import nullcontext
 from functools import lru_cache
 from pathlib import Path
 
-from asid_hf.chat.messages import ChatError, ClipPart
+from asid_hf.chat.messages import Bring, ChatError, ClipPart
 from asid_hf.chat.model_spec import ModelSpec
 from asid_hf.errors import MediaError
 from asid_hf.media import Clip, open_clip
@@ -25,11 +26,12 @@ NO_SOUND, NO_PICTURES = "The clip has no sound.", "The clip has no pictures."
 _forms: OrderedDict[tuple, asyncio.Future] = OrderedDict()
 
 
-def clip_part(video: dict) -> ClipPart:
+def clip_part(video: dict, bring: Bring = nullcontext) -> ClipPart:
     """A `video` value as part of a message.
 
     Args:
         video: {"path", "bytes"} as `datasets` has it.
+        bring: see `ClipPart`.
 
     Raises:
         MediaError: the file cannot be read.
@@ -39,14 +41,14 @@ def clip_part(video: dict) -> ClipPart:
         'ba7816bf'
     """
     if video["bytes"] is not None:
-        return ClipPart(video, hashlib.sha256(video["bytes"]).hexdigest())
+        return ClipPart(video, hashlib.sha256(video["bytes"]).hexdigest(), bring)
     try:
         status = os.stat(video["path"])
     except (OSError, ValueError):
         if "://" in str(video["path"]):  # an address has no content until it is fetched
-            return ClipPart(video, hashlib.sha256(str(video["path"]).encode()).hexdigest())
+            return ClipPart(video, hashlib.sha256(str(video["path"]).encode()).hexdigest(), bring)
         raise MediaError("not_found", f"{os.path.basename(video['path'])} does not exist any more.") from None
-    return ClipPart(video, _digest(video["path"], status.st_size, status.st_mtime_ns))
+    return ClipPart(video, _digest(video["path"], status.st_size, status.st_mtime_ns), bring)
 
 
 async def clip_parts(part: ClipPart, spec: ModelSpec) -> list[dict]:
@@ -74,7 +76,7 @@ async def clip_parts(part: ClipPart, spec: ModelSpec) -> list[dict]:
     if key not in _forms:
         while len(_forms) >= KEPT:
             _forms.popitem(last=False)
-        _forms[key] = loop.create_task(asyncio.to_thread(_encode, part.video, spec))
+        _forms[key] = loop.create_task(asyncio.to_thread(_brought, part, spec))
     _forms.move_to_end(key)
     making = _forms[key]
     try:
@@ -85,6 +87,11 @@ async def clip_parts(part: ClipPart, spec: ModelSpec) -> list[dict]:
             raise
         told = str(error) if isinstance(error, MediaError) else f"The clip cannot be sent: {error!r}"
         raise ChatError("media", told) from error
+
+
+def _brought(part: ClipPart, spec: ModelSpec) -> list[dict]:
+    with part.bring(part.video) as video:
+        return _encode(video, spec)
 
 
 def _encode(video: dict, spec: ModelSpec) -> list[dict]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -59,6 +60,9 @@ class ChatError(AsidError):
         return type(self), (self.kind, str(self), self.retry_after)
 
 
+Bring = Callable[[dict], AbstractContextManager[dict]]
+
+
 @dataclass(frozen=True)
 class ClipPart:
     """A clip inside a message; each backend sends of it what its model takes.
@@ -66,6 +70,7 @@ class ClipPart:
     Args:
         video: a `datasets` Video value {"path", "bytes"}.
         digest: hex SHA-256 of the file's content: stands for the clip in the ledger's key.
+        bring: makes of the value, for as long as it is open, one that can be opened here.
 
     Example:
         >>> ClipPart({"path": "a.mp4", "bytes": None}, "ab12").digest
@@ -74,6 +79,7 @@ class ClipPart:
 
     video: dict = field(repr=False)
     digest: str
+    bring: Bring = field(default=nullcontext, repr=False, compare=False)
 
 
 @dataclass(frozen=True)

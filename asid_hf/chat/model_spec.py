@@ -89,6 +89,12 @@ class ModelSpec:
         if self.base_url is not None:
             self._check_address(self.base_url)
 
+    @property
+    def name(self) -> str:
+        """The model's id as it may be published: of a local folder without those it lies in."""
+        local = os.path.isabs(self.model) or os.path.isdir(self.model)
+        return os.path.basename(os.path.abspath(self.model)) if local else self.model
+
     def key(self) -> str | None:
         """The key to send, from the environment or the Hub login; None where none is to be sent.
 

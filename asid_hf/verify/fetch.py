@@ -14,12 +14,12 @@ from functools import cache
 from pathlib import Path
 
 from asid_hf.errors import InputError, MediaError
-from asid_hf.verify.hub_access import is_trusted, trust, trusted
-from asid_hf.verify.hub_address import HubAddress, is_hub_address, parse_address
-from asid_hf.verify.hub_archive import MAX_CLIP, ArchiveCursor, name_of
-from asid_hf.verify.hub_cache import MOST, ClipCache, disk_errors
-from asid_hf.verify.hub_repo import LIBRARY, repo_of
-from asid_hf.verify.hub_table import read_videos
+from asid_hf.verify.from_hub.access import is_trusted, trust, trusted
+from asid_hf.verify.from_hub.address import HubAddress, is_hub_address, parse_address
+from asid_hf.verify.from_hub.archive import MAX_CLIP, ArchiveCursor, name_of
+from asid_hf.verify.from_hub.cache import MOST, ClipCache, disk_errors
+from asid_hf.verify.from_hub.repo import LIBRARY, repo_of
+from asid_hf.verify.from_hub.table import read_videos
 from asid_hf.verify.inputs import VIDEO_SUFFIXES
 from asid_hf.verify.stage import Row, Stage
 

@@ -14,6 +14,7 @@ from asid_hf.verify.sentences import quoted_ranges, split_sentences
 from asid_hf.verify.stage import Row
 from asid_hf.verify.words import content_words
 
+TOLD, JOINED = 0.7, 3  # share of a sentence's content words that as many verified sentences together must hold
 KEPT = 0.6  # share of an attribute sentence's content words that the caption must hold
 
 
@@ -90,18 +91,25 @@ def check_fused(caption: str, texts: list[str]) -> None:
         ...
         asid_hf.chat.messages.ChatError: The caption says what no attribute says: 'A dog runs at dawn over snow.'
     """
+    sources = [sentence.text for text in texts for sentence in split_sentences(text)]
     for sentence in split_sentences(caption):
-        if not is_supported(sentence.text, texts):
+        if not is_supported(sentence.text, _nearest(sentence.text, sources), TOLD):
             raise ChatError("invalid", f"The caption says what no attribute says: {sentence.text[:200]!r}")
     given, told = {q for text in texts for q in _quotes(text)}, _quotes(caption)
     if told - given:
         raise ChatError("invalid", f"The caption quotes what no attribute quotes: {min(told - given)!r}")
     held, numbers = set(content_words(caption)), set(re.findall(r"\d+", caption))
-    for sentence in (sentence for text in texts for sentence in split_sentences(text)):
-        content = set(content_words(sentence.text))
-        kept = len(content & held) >= KEPT * len(content) and set(re.findall(r"\d+", sentence.text)) <= numbers
-        if not kept or _quotes(sentence.text) - told:
-            raise ChatError("invalid", f"The caption has lost {sentence.text[:200]!r}")
+    for source in sources:
+        content = set(content_words(source))
+        kept = len(content & held) >= KEPT * len(content) and set(re.findall(r"\d+", source)) <= numbers
+        if not kept or _quotes(source) - told:
+            raise ChatError("invalid", f"The caption has lost {source[:200]!r}")
+
+
+def _nearest(sentence: str, sources: list[str]) -> list[str]:
+    """The few sentences that one of the caption can be made of: words from everywhere can make a new statement."""
+    content = set(content_words(sentence))
+    return sorted(sources, key=lambda source: -len(content & set(content_words(source))))[:JOINED]
 
 
 def _quotes(text: str) -> set[str]:

@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 from asid_hf.dataset_builder.sources import BadLine, CaptionRow, read_captions
 from asid_hf.errors import InputError
 from asid_hf.schema import ATTRIBUTES, Candidate
-from asid_hf.verify.hub_address import is_hub_address
-from asid_hf.verify.hub_files import HubOptions
+from asid_hf.verify.from_hub.address import is_hub_address
+from asid_hf.verify.from_hub.files import HubOptions
 from asid_hf.verify.saved import is_saved, saved_records
 from asid_hf.verify.stage import Row, public_name
 
@@ -300,7 +300,7 @@ def collect(
         >>> collect(["no-such-clip.mp4"])
         ['no-such-clip.mp4']
     """
-    from asid_hf.verify.hub_source import hub_records  # whose readers know the endings in this file
+    from asid_hf.verify.from_hub.source import hub_records  # whose readers know the endings in this file
 
     inputs = list(inputs)
     datasets = [given for given in inputs if is_hub_address(given) or is_saved(given)]

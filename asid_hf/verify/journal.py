@@ -6,14 +6,68 @@ import hashlib
 import json
 import os
 import sqlite3
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 
 from asid_hf.errors import OutputError
 from asid_hf.verify.stage import Batch, Chain, versions
 from asid_hf.verify.transcribe import UNDECODABLE
 
 _AGAIN = frozenset({"not_found", "unreadable", "stalled"})  # reasons that another day may not hold
+
+
+class Journal:
+    """The rows of one SQLite file, by key, as JSON. Processes of one machine may share it.
+
+    Args:
+        path: the file, made where it is not there yet; its folder must exist.
+
+    Raises:
+        OutputError: it is no journal, or cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> journal = Journal(tempfile.mkdtemp() + "/journal.sqlite")
+        >>> journal.keep("a", "{}")
+        >>> journal.find("a"), journal.find("b")
+        ('{}', None)
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        with self._usable():
+            self._file = sqlite3.connect(path, timeout=60)
+            self._file.execute("PRAGMA journal_mode = WAL")
+            self._file.execute("PRAGMA synchronous = FULL")
+            self._file.execute(
+                "CREATE TABLE IF NOT EXISTS rows (key TEXT PRIMARY KEY, result TEXT NOT NULL) WITHOUT ROWID"
+            )
+
+    def find(self, key: str) -> str | None:
+        """A row that was kept, or None."""
+        with self._usable():
+            known = self._file.execute("SELECT result FROM rows WHERE key = ?", (key,)).fetchone()
+        return known and known[0]
+
+    def keep(self, key: str, result: str) -> None:
+        """Keep a row; it is on the disk when this returns."""
+        with self._usable(), self._file:
+            self._file.execute("INSERT OR REPLACE INTO rows VALUES (?, ?)", (key, result))
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+    @contextmanager
+    def _usable(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            raise OutputError(
+                f"The journal of measured clips {self.path} cannot be used: {error}. Make it writable, or start afresh "
+                "with --overwrite."
+            ) from error
 
 
 @dataclass(frozen=True)
@@ -25,7 +79,8 @@ class Remember:
 
     Args:
         chain: the stages.
-        path: SQLite file; its folder must exist. Processes may share it.
+        path: of the journal's file.
+        opened: opens the journal; an engine whose workers cannot reach the file gives its own.
 
     Raises:
         OutputError: when called, where the file is no journal or cannot be written.
@@ -40,40 +95,26 @@ class Remember:
 
     chain: Chain
     path: str
+    opened: Callable[[str], Journal] = field(default=Journal, repr=False)
 
     def __call__(self, batch: Batch) -> Batch:
         """Return the chain's columns for each row, from the journal or fresh."""
         count = len(next(iter(batch.values()), []))
         configuration = json.dumps(versions(self.chain.stages))
-        try:
-            with closing(_connect(self.path)) as journal:
-                rows = [self._row(journal, configuration, {c: [v[i]] for c, v in batch.items()}) for i in range(count)]
-        except sqlite3.DatabaseError as error:
-            raise OutputError(
-                f"The journal of measured clips {self.path} cannot be used: {error}. Make it writable, or start afresh "
-                "with --overwrite."
-            ) from error
+        with closing(self.opened(self.path)) as journal:
+            rows = [self._row(journal, configuration, {c: [v[i]] for c, v in batch.items()}) for i in range(count)]
         return {column: [row[column] for row in rows] for column in (rows[0] if rows else {})}
 
-    def _row(self, journal: sqlite3.Connection, configuration: str, single: Batch) -> dict:
+    def _row(self, journal: Journal, configuration: str, single: Batch) -> dict:
         key = _key(single, configuration)
-        known = journal.execute("SELECT result FROM rows WHERE key = ?", (key,)).fetchone()
+        known = journal.find(key)
         if known:
-            return json.loads(known[0])
+            return json.loads(known)
         inputs = {"video", "video_id", "candidates"}
         row = {column: values[0] for column, values in self.chain(single).items() if column not in inputs}
         if lasting(row):
-            with journal:
-                journal.execute("INSERT OR REPLACE INTO rows VALUES (?, ?)", (key, json.dumps(row)))
+            journal.keep(key, json.dumps(row))
         return row
-
-
-def _connect(path: str) -> sqlite3.Connection:
-    journal = sqlite3.connect(path, timeout=60)
-    journal.execute("PRAGMA journal_mode = WAL")
-    journal.execute("PRAGMA synchronous = FULL")
-    journal.execute("CREATE TABLE IF NOT EXISTS rows (key TEXT PRIMARY KEY, result TEXT NOT NULL) WITHOUT ROWID")
-    return journal
 
 
 def _key(single: Batch, configuration: str) -> str:

@@ -62,7 +62,7 @@ class Judge(ModelStage):
         measured = judged(case)
         if told is None:
             return {"findings": findings_of(row, self.name, case.draft, measured)}
-        name = self.judge.model.model
+        name = self.judge.model.name
         findings = findings_of(row, self.name, case.draft, with_dispute(measured, told, name))
         return {"findings": findings_of({**row, "findings": findings}, self.name, case.draft, told, judge=name)}
 

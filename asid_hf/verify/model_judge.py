@@ -75,11 +75,11 @@ async def model_verdicts(
         try:
             reply = await stage.ask(judge.model, "judge", row, check, captions=captions, **clip_facts(row))
         except ChatError as error:
-            stage.note(row, error, f"{judge.model.model} gave no judgement of {', '.join(captions)}")
+            stage.note(row, error, f"{judge.model.name} gave no judgement of {', '.join(captions)}")
             return None
         for finding in lost:
             message = (
-                f"{judge.model.model} found fault with what {finding['attribute']} does not say: {finding['span']!r}"
+                f"{judge.model.name} found fault with what {finding['attribute']} does not say: {finding['span']!r}"
             )
             row["errors"].append({"stage": stage.name, "kind": NOT_IN_CAPTION, "message": message[:500]})
         return reply.parsed

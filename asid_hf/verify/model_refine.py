@@ -88,7 +88,7 @@ async def ask_edits(
     try:
         reply = await stage.ask(model, "refine", row, check, **material)
     except ChatError as error:
-        stage.note(row, error, f"{attribute} was not refined by {model.model}")
+        stage.note(row, error, f"{attribute} was not refined by {model.name}")
         return []
     return [
         Edit(

@@ -16,6 +16,7 @@ from asid_hf.chat.model_spec import ModelSpec
 from asid_hf.errors import InputError
 from asid_hf.prompts import PROMPTS, Prompt
 from asid_hf.verify.annotate_measured import measured_captions
+from asid_hf.verify.fetch import local_video
 from asid_hf.verify.sentences import split_sentences
 from asid_hf.verify.stage import Batch, Row, Stage
 
@@ -130,7 +131,9 @@ class ModelStage(Stage):
             MediaError: the clip's file has gone.
         """
         text = self.access.prompt(prompt)
-        shown = [await asyncio.to_thread(clip_part, row["video"])] if model.accepts and self.sees_clip else []
+        shown = (
+            [await asyncio.to_thread(clip_part, row["video"], local_video)] if model.accepts and self.sees_clip else []
+        )
         turns = [Message("system", (text.system,)), Message("user", (*shown, text.user(**material)))]
         request = request_of(model, text.label, turns, text.schema, sample)
         return await asker_of(model, self.access.ledger, self.access.offline).ask(self.name, request, check)

@@ -14,6 +14,8 @@ from filelock import FileLock, Timeout
 from asid_hf.errors import OutputError
 from asid_hf.schema import verified_features
 from asid_hf.verify.earlier import WORK
+from asid_hf.verify.fetch import local_video
+from asid_hf.verify.from_hub.address import is_hub_address
 from asid_hf.verify.stage import Row, public_name
 
 if TYPE_CHECKING:
@@ -151,6 +153,14 @@ def _stored_video(row: Row, output: Path, embed_videos: bool) -> dict | None:
     path, data = row["video"]["path"], row["video"]["bytes"]
     if data is not None:
         return {"path": os.path.basename(path or "") or None, "bytes": data}
+    if is_hub_address(path):
+        if not embed_videos or row["status"] != "kept":
+            return {"path": path, "bytes": None}
+        with local_video(path, allow_remote=True) as here:  # what was not to be fetched has been dropped by now
+            return {
+                "path": row["video_id"].rpartition("/")[2] + Path(here["path"]).suffix,
+                "bytes": Path(here["path"]).read_bytes(),
+            }
     if not os.path.isfile(path):  # an address, or a file that is not there: its name is all there is to keep
         return {"path": public_name(path), "bytes": None}
     if embed_videos and row["status"] == "kept":

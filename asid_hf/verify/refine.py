@@ -94,7 +94,7 @@ class Refine(ModelStage):
             revisions.append(Revision(text_field=field, text=case.draft))
             known = {_key(f) for f in findings}
             new = [verdict for verdict in measured if _key(verdict) not in known]
-            for judge, verdicts in ((JUDGE, new), (self.judge and self.judge.model.model, told or [])):
+            for judge, verdicts in ((JUDGE, new), (self.judge and self.judge.model.name, told or [])):
                 at = {"judge": judge, "round": round + 1, "text_field": field}
                 findings = findings_of({**row, "findings": findings}, self.name, case.draft, verdicts, **at)
         return {**_written(case, findings, row), "revisions": revisions}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from asid_hf.errors import InputError
 
-_ADDRESS = re.compile(r"https?://", re.IGNORECASE)
+_ADDRESS = re.compile(r"https?://|hf://datasets/", re.IGNORECASE)
 _SAVED = ("state.json", "dataset_dict.json")  # what `save_to_disk` leaves
 
 

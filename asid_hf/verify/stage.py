@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -14,6 +16,8 @@ from urllib.parse import urlsplit
 from asid_hf.chat.messages import ChatError
 from asid_hf.chat.usage import Usage
 from asid_hf.errors import EndpointError, InputError, MediaError, OutputError
+
+_FOLDERS = re.compile(r"(?<=['\":])((?:/[^'\"/]+)*/)([^'\"/]+)(?=['\"])")  # of a model that lies here
 
 Row = dict[str, object]
 Batch = dict[str, list]
@@ -181,4 +185,9 @@ def versions(stages: Sequence[Stage]) -> list[dict[str, str]]:
         >>> versions([Probe()])[0]["stage"]
         'probe'
     """
-    return [{"stage": stage.name, "version": repr(stage)} for stage in stages]
+    return [{"stage": stage.name, "version": _FOLDERS.sub(_without_folders, repr(stage))} for stage in stages]
+
+
+def _without_folders(path: re.Match) -> str:
+    """A path of this machine as a name and a digest: it tells two models of one name apart, and nothing else."""
+    return f"{path[2]}#{hashlib.sha256(path[0].encode()).hexdigest()[:8]}"

@@ -16,6 +16,7 @@ from asid_hf.verify.check_timeline import CheckTimeline
 from asid_hf.verify.config import MEASURED, VerifyConfig
 from asid_hf.verify.decompose import Decompose
 from asid_hf.verify.ensemble import Ensemble
+from asid_hf.verify.fetch import Fetch
 from asid_hf.verify.fuse import Fuse
 from asid_hf.verify.journal import Remember
 from asid_hf.verify.judge import Judge
@@ -63,17 +64,29 @@ def rows_path(work: Path, stage: str, moment: str) -> Path:
     return work / "rows" / f"{stage}-{moment}.parquet"
 
 
-def measuring_stages(config: VerifyConfig = MEASURED) -> tuple[Stage, ...]:
+def measuring_stages(config: VerifyConfig = MEASURED, access: Access | None = None) -> tuple[Stage, ...]:
     """The stages that need the clip, in order; run as one `Chain` they share one decode of it.
+
+    Args:
+        config: what to run.
+        access: the ledger, needed where the recogniser is behind an address.
 
     Example:
         >>> [stage.name for stage in measuring_stages()]
-        ['probe', 'transcribe', 'observe']
+        ['fetch', 'probe', 'transcribe', 'observe']
     """
     remote, text = config.allow_remote, config.screen_text
     return (
+        Fetch(allow_remote=remote),
         Probe(stills=text, allow_remote=remote),
-        Transcribe(recogniser=config.recogniser, stills=text, allow_remote=remote),
+        Transcribe(
+            recogniser=config.recogniser,
+            aligner=config.aligner,
+            diariser=config.diariser,
+            stills=text,
+            allow_remote=remote,
+            access=access,
+        ),
         Observe(screen_text=text, allow_remote=remote),
     )
 
@@ -116,9 +129,9 @@ def all_stages(config: VerifyConfig, access: Access | None = None) -> tuple[Stag
 
     Example:
         >>> all_stages(MEASURED)[0].name
-        'probe'
+        'fetch'
     """
-    return (*measuring_stages(config), *text_stages(config, access))
+    return (*measuring_stages(config, access), *text_stages(config, access))
 
 
 def steps_of(config: VerifyConfig, work: Path, access: Access | None = None, num_proc: int | None = None) -> list[Step]:
@@ -134,7 +147,7 @@ def steps_of(config: VerifyConfig, work: Path, access: Access | None = None, num
         >>> [step.name for step in steps_of(MEASURED, Path())][:2]
         ['measuring', 'annotate']
     """
-    measure = Remember(Chain(measuring_stages(config)), str(work / "measured.sqlite"))
+    measure = Remember(Chain(measuring_stages(config, access)), str(work / "measured.sqlite"))
     # One clip a call: the bar moves with every clip, and memory holds one at a time.
     steps = [Step("measuring", measure, 1, num_proc if num_proc and num_proc > 1 else None)]
     for stage in text_stages(config, access):

@@ -117,7 +117,7 @@ def align_quote(quote: str, transcript: list[Utterance]) -> Heard:
 
 
 def spoken_words(transcript: list[Utterance]) -> list[_Spoken]:
-    """The words of a transcript with times, spread over each utterance by their length in letters.
+    """The words of a transcript with times: measured ones, else spread over each utterance by their length in letters.
 
     Example:
         >>> said = [{"start": 1.0, "end": 2.0, "speaker": None, "text": "No, no.", "confidence": None}]
@@ -133,6 +133,10 @@ def spoken_words(transcript: list[Utterance]) -> list[_Spoken]:
             for text, confidence in zip(shown, confidences, strict=False)
             for first, part in enumerate(_WORD.finditer(text))
         ]
+        times = utterance.get("word_times") or []
+        if len(times) == len(shown):
+            words += _timed(shown, confidences, times, number)
+            continue
         total = sum(len(part) for part, _, _ in parts) or 1
         position, length = utterance["start"], utterance["end"] - utterance["start"]
         for part, text, sure in parts:
@@ -140,6 +144,14 @@ def spoken_words(transcript: list[Utterance]) -> list[_Spoken]:
             words.append(_Spoken(_plain(part), text, position, end, number, sure))
             position = end
     return words
+
+
+def _timed(shown: list[str], confidences: list[float], times: list[list[float]], number: int) -> list[_Spoken]:
+    return [
+        _Spoken(_plain(part.group()), text if first == 0 else "", start, end, number, confidence >= SURE)
+        for text, confidence, (start, end) in zip(shown, confidences, times, strict=False)
+        for first, part in enumerate(_WORD.finditer(text))
+    ]
 
 
 def content_words(text: str) -> list[str]:

@@ -24,12 +24,12 @@ from media_files import make_clip
 from asid_hf.errors import InputError, MediaError
 from asid_hf.schema import verified_features
 from asid_hf.verify.fetch import Fetch
-from asid_hf.verify.hub_address import parse_address
-from asid_hf.verify.hub_archive import MAX_CLIP, ArchiveCursor
-from asid_hf.verify.hub_cache import ClipCache
-from asid_hf.verify.hub_files import HubOptions
-from asid_hf.verify.hub_repo import HubRepo
-from asid_hf.verify.hub_source import hub_records
+from asid_hf.verify.from_hub.address import parse_address
+from asid_hf.verify.from_hub.archive import MAX_CLIP, ArchiveCursor
+from asid_hf.verify.from_hub.cache import ClipCache
+from asid_hf.verify.from_hub.files import HubOptions
+from asid_hf.verify.from_hub.repo import HubRepo
+from asid_hf.verify.from_hub.source import hub_records
 from asid_hf.verify.inputs import collect, new_rows
 from asid_hf.verify.journal import Remember
 from asid_hf.verify.probe import Probe

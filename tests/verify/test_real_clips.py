@@ -111,7 +111,8 @@ def test_every_time_lies_inside_the_clip(real_clip) -> None:
 def test_the_ten_minute_film_fits_in_memory(real_clip) -> None:
     code = (
         "import resource, sys\n"
-        "from asid_hf.verify.config import *; from asid_hf.verify.steps import *; from asid_hf.verify.inputs import new_rows\n"
+        "from asid_hf.verify.config import *; from asid_hf.verify.inputs import new_rows\n"
+        "from asid_hf.verify.steps import *\n"
         "start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "row = {k: [v] for k, v in new_rows([sys.argv[1]])[0].items()}\n"
         "row = Chain(measuring_stages(VerifyConfig(screen_text=False)))(row)\n"

@@ -8,13 +8,13 @@ from collections.abc import Iterable, Iterator
 from urllib.parse import urlsplit
 
 from asid_hf.errors import MediaError
-from asid_hf.verify.hub_address import stays_inside
-from asid_hf.verify.hub_annotations import ANNOTATIONS, read_annotations
-from asid_hf.verify.hub_archive import ARCHIVES
-from asid_hf.verify.hub_files import HubOptions, chosen_files
-from asid_hf.verify.hub_reader import HubVideo, members_of, pass_over, rows_of, seconds, stem, text
-from asid_hf.verify.hub_repo import HubRepo
-from asid_hf.verify.hub_table import parquet_columns
+from asid_hf.verify.from_hub.address import stays_inside
+from asid_hf.verify.from_hub.annotations import ANNOTATIONS, read_annotations
+from asid_hf.verify.from_hub.archive import ARCHIVES
+from asid_hf.verify.from_hub.files import HubOptions, chosen_files
+from asid_hf.verify.from_hub.reader import HubVideo, members_of, pass_over, rows_of, seconds, stem, text
+from asid_hf.verify.from_hub.repo import HubRepo
+from asid_hf.verify.from_hub.table import parquet_columns
 from asid_hf.verify.inputs import VIDEO_SUFFIXES
 
 _NAMES = ("video", "file_name", "video_path")  # columns of annotations that name a video file

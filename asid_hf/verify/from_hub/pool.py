@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterator
 
 from asid_hf.errors import MediaError
-from asid_hf.verify.hub_annotations import read_annotations
-from asid_hf.verify.hub_archive import ARCHIVES
-from asid_hf.verify.hub_files import HubOptions, chosen_files
-from asid_hf.verify.hub_reader import AHEAD, HubVideo, members_of, rows_of, seconds, stem, text
-from asid_hf.verify.hub_repo import HubRepo
+from asid_hf.verify.from_hub.annotations import read_annotations
+from asid_hf.verify.from_hub.archive import ARCHIVES
+from asid_hf.verify.from_hub.files import HubOptions, chosen_files
+from asid_hf.verify.from_hub.reader import AHEAD, HubVideo, members_of, rows_of, seconds, stem, text
+from asid_hf.verify.from_hub.repo import HubRepo
 
 _SPLITS = {"caption": "cap", "open_ended": "oe", "multi_choice": "mc"}  # of LLaVA-Video: what its files are marked by
 _FIELDS = {  # of FineVideo

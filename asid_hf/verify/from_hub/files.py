@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from asid_hf.errors import InputError, MediaError
-from asid_hf.verify.hub_repo import HubRepo
+from asid_hf.verify.from_hub.repo import HubRepo
 
 _DATA = "data_files"
 

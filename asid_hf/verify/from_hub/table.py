@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from asid_hf.errors import MediaError
-from asid_hf.verify.hub_repo import HubRepo
+from asid_hf.verify.from_hub.repo import HubRepo
 
 MAX_LISTED = 2**28  # bytes of the columns that rows of one group are listed from
 MAX_GROUP = 2**33  # bytes of one row group's videos, unpacked

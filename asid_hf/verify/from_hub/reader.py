@@ -11,10 +11,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from asid_hf.errors import MediaError
-from asid_hf.verify.hub_archive import Member, list_members
-from asid_hf.verify.hub_files import HubOptions
-from asid_hf.verify.hub_repo import HubRepo
-from asid_hf.verify.hub_table import list_rows
+from asid_hf.verify.from_hub.archive import Member, list_members
+from asid_hf.verify.from_hub.files import HubOptions
+from asid_hf.verify.from_hub.repo import HubRepo
+from asid_hf.verify.from_hub.table import list_rows
 
 AHEAD = 8  # shards listed at once; each costs some requests and no video
 _log = logging.getLogger(__name__)

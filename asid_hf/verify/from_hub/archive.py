@@ -16,9 +16,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from asid_hf.errors import MediaError
-from asid_hf.verify.hub_address import stays_inside
-from asid_hf.verify.hub_forward import MAX_RATIO, ONE_READ, ForwardReader
-from asid_hf.verify.hub_repo import HubRepo
+from asid_hf.verify.from_hub.address import stays_inside
+from asid_hf.verify.from_hub.forward import MAX_RATIO, ONE_READ, ForwardReader
+from asid_hf.verify.from_hub.repo import HubRepo
 from asid_hf.verify.inputs import VIDEO_SUFFIXES
 
 ARCHIVES = (".tar", ".tar.gz", ".tgz")

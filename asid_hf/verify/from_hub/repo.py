@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from asid_hf.errors import InputError, MediaError
-from asid_hf.verify.hub_access import hub_errors
-from asid_hf.verify.hub_address import HubAddress, parse_address
+from asid_hf.verify.from_hub.access import hub_errors
+from asid_hf.verify.from_hub.address import HubAddress, parse_address
 
 LIBRARY = "asid_hf"  # the folder of ours in the Hub's cache of assets
 _FORMAT = 1  # of what is remembered; another one is read anew

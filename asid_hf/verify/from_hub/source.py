@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from urllib.parse import parse_qsl
 
 from asid_hf.errors import InputError, MediaError
-from asid_hf.verify.hub_access import trust
-from asid_hf.verify.hub_address import HubAddress, parse_address
-from asid_hf.verify.hub_any import read_any
-from asid_hf.verify.hub_files import HubOptions
-from asid_hf.verify.hub_pool import read_finevideo, read_llava_video
-from asid_hf.verify.hub_reader import HubVideo, Reader
-from asid_hf.verify.hub_repo import HubRepo, open_repo
+from asid_hf.verify.from_hub.access import trust
+from asid_hf.verify.from_hub.address import HubAddress, parse_address
+from asid_hf.verify.from_hub.any import read_any
+from asid_hf.verify.from_hub.files import HubOptions
+from asid_hf.verify.from_hub.pool import read_finevideo, read_llava_video
+from asid_hf.verify.from_hub.reader import HubVideo, Reader
+from asid_hf.verify.from_hub.repo import HubRepo, open_repo
 from asid_hf.verify.inputs import MAX_CAPTION
 
 READERS: dict[str, Reader] = {
