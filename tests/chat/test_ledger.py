@@ -139,7 +139,8 @@ def test_hits_of_a_program_that_ends_are_counted(path: Path) -> None:
 KEEPS_FOR_EVER = """
 async def work(ledger, numbers):
     for number in numbers:
-        await ledger.keep(Call(f"{sys.argv[2]} {number}", "judge", "m", "p"), ChatReply(f"answer {number} " + "word " * 200))
+        call = Call(f"{sys.argv[2]} {number}", "judge", "m", "p")
+        await ledger.keep(call, ChatReply(f"answer {number} " + "word " * 200))
         os.write(1, f"{number}\\n".encode())
 async def main():
     ledger, numbers = open_ledger(sys.argv[1]), iter(range(10**9))
