@@ -10,7 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from importlib.util import find_spec
 
-from asid_hf.chat.local_model import EXTRA, FEATURE, LocalModel, load_model
+from asid_hf.chat.local_loading import EXTRA, FEATURE, load_model
+from asid_hf.chat.local_model import LocalModel
 from asid_hf.chat.messages import ChatError, ChatReply, ChatRequest, OnFault
 from asid_hf.chat.model_spec import ModelSpec
 from asid_hf.chat.shown_clip import show

@@ -7,12 +7,11 @@ import inspect
 import threading
 import time
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from asid_hf.chat.messages import ChatError
 from asid_hf.chat.shown_clip import Shown
-from asid_hf.errors import EndpointError, MissingExtraError
+from asid_hf.errors import EndpointError
 from asid_hf.media import SAMPLE_RATE, Clip
 
 if TYPE_CHECKING:
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, ProcessorMixin
 
-FEATURE, EXTRA = "an in-process model", "asr"
 MOST_TOKENS = 4096  # of a reply, where nobody says how many
 _OWN = {"max_tokens": "max_new_tokens", "stop": "stop_strings"}
 _PARTS = {"video": "video_processor", "frames": "image_processor", "audio": "feature_extractor"}
@@ -28,7 +26,7 @@ _PARTS = {"video": "video_processor", "frames": "image_processor", "audio": "fea
 
 @dataclass(frozen=True, eq=False)
 class LocalModel:
-    """A loaded model. Get it from `load_model`.
+    """A loaded model. Get it from `local_loading.load_model`.
 
     Args:
         name: Hub id or folder.
@@ -206,60 +204,6 @@ class _Clock:
 
         self.ran_out = self.stop.is_set() or time.monotonic() > self.end
         return torch.full((len(input_ids),), self.ran_out, device=input_ids.device)
-
-
-def load_model(name: str) -> LocalModel:
-    """Load a model for generating text, with all its weights, on the machine's accelerator if it has one.
-
-    Args:
-        name: Hub id or folder. Code that comes with it is not run.
-
-    Raises:
-        MissingExtraError: packages it needs are not installed.
-        EndpointError: it cannot be had, is no model for text, or lacks weights.
-
-    Example:
-        >>> load_model("Qwen/Qwen2.5-Omni-7B").sound_in_film  # doctest: +SKIP
-        True
-    """
-    try:
-        import torch
-        from transformers import AutoProcessor
-
-        processor = AutoProcessor.from_pretrained(name, trust_remote_code=False)
-        kind = _kind(name)
-        accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
-        spread = accelerator is not None and find_spec("accelerate") is not None
-        model, told = kind.from_pretrained(
-            name, dtype="auto", device_map="auto" if spread else None, output_loading_info=True
-        )
-        if not spread:
-            model.to(accelerator or "cpu")
-    except ImportError as error:
-        raise MissingExtraError(FEATURE, EXTRA) from error
-    except Exception as error:  # of whatever the Hub, a folder and a library come up with
-        raise EndpointError(f"The model {name} cannot be loaded: {' '.join(str(error).split())[:300]}") from error
-    if told["missing_keys"]:  # which would be random
-        lacking = ", ".join(sorted(told["missing_keys"])[:3])
-        raise EndpointError(f"The model {name} lacks weights: {len(told['missing_keys'])}, as {lacking}.")
-    loaded = LocalModel(name, model.eval(), processor)
-    if not (getattr(processor, "chat_template", None) or getattr(loaded.tokenizer, "chat_template", None)):
-        raise EndpointError(f"The model {name} has no chat template: name one that was taught to follow instructions.")
-    if hasattr(getattr(processor, "video_processor", None), "cap_pixels_per_frame"):
-        processor.video_processor.cap_pixels_per_frame = True  # as the reference has it
-    return loaded
-
-
-def _kind(name: str) -> Any:
-    """The class to load a model with; of a model that also speaks, the part that thinks."""
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMultimodalLM
-
-    config = AutoConfig.from_pretrained(name, trust_remote_code=False)
-    thinker = getattr(config, "thinker_config", None)
-    several = AutoModelForMultimodalLM._model_mapping
-    if type(thinker or config) in several:
-        return several[type(thinker or config)]
-    return AutoModelForCausalLM
 
 
 def _metadata(clip: Clip) -> Any:

@@ -14,7 +14,8 @@ from asid_hf.chat.asking import Asker, asker_of, request_of
 from asid_hf.chat.attachments import NO_PICTURES, NO_SOUND, clip_part
 from asid_hf.chat.in_process import InProcess
 from asid_hf.chat.ledger import Ledger
-from asid_hf.chat.local_model import LocalModel, load_model
+from asid_hf.chat.local_loading import load_model
+from asid_hf.chat.local_model import LocalModel
 from asid_hf.chat.messages import ChatBackend, ChatError, ChatReply, ChatRequest, ClipPart, Message
 from asid_hf.chat.model_spec import ModelSpec
 from asid_hf.chat.shown_clip import show
