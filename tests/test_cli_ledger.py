@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 from asid_hf.chat import ledger as ledger_module
 from asid_hf.chat.ledger import Call, Ledger
 from asid_hf.chat.messages import ChatReply
-from asid_hf.cli_ledger import app, seconds
+from asid_hf.cli.ledger import app, seconds
 from asid_hf.errors import AsidError, InputError, OutputError
 
 DAY = 86_400

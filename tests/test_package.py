@@ -30,7 +30,7 @@ LAYERS = (  # a room may import from its own layer and from those before it
     {"training"},
     {"evaluation"},
     {"hub", "app"},
-    {"cli", "cli_ledger", "__main__"},
+    {"cli", "__main__"},
 )
 FREE_OF_OURS = {"schema", "errors", "version"}
 

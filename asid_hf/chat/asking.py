@@ -62,8 +62,9 @@ class Asker:
         if kept is not None:
             try:
                 known = _usable(kept, request, check)
-            except ChatError:
-                pass  # checked more strictly than when it was kept: it is asked again
+            except ChatError:  # checked more strictly than when it was kept: it is asked again
+                if self.offline:
+                    raise
             else:
                 usage.count(hits=1)
                 self.ledger.count_hit(call)

@@ -8,7 +8,7 @@ from typing import Any
 from asid_hf.chat.local_model import LocalModel
 from asid_hf.errors import EndpointError, MissingExtraError
 
-FEATURE, EXTRA = "an in-process model", "asr"
+FEATURE, EXTRA = "an in-process model", "captioner"
 
 
 def load_model(name: str) -> LocalModel:

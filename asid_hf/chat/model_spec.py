@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -12,6 +13,10 @@ from asid_hf.errors import InputError
 BACKENDS = ("endpoint", "transformers")
 STRUCTURED = ("json_schema", "json_object", "tgi", "none")
 _HUGGING_FACE = ("huggingface.co", "hf.co", "huggingface.cloud")
+
+
+class _Json(str):
+    """A value as JSON: one that can be hashed, whatever it holds."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,7 @@ class ModelSpec:
         max_bytes: of one clip's film in a request; a larger one is encoded anew, smaller.
         max_seconds: longest clip the model takes; None: any.
         input_price, output_price: per million tokens, for the estimate of a dry run.
-        extra_body: further parameters of the request, for this server alone.
+        extra_body: further parameters of the request, for this server alone, as {"top_k": 20}.
 
     What does not change an answer (address, key, pace, prices) is left out of the representation that is recorded.
 
@@ -71,9 +76,12 @@ class ModelSpec:
     max_seconds: float | None = None
     input_price: float | None = field(default=None, repr=False)
     output_price: float | None = field(default=None, repr=False)
-    extra_body: tuple[tuple[str, object], ...] = ()
+    extra_body: tuple[tuple[str, object], ...] | dict = ()
 
     def __post_init__(self) -> None:
+        given = self.extra_body.items() if isinstance(self.extra_body, dict) else self.extra_body
+        held = tuple((n, v if isinstance(v, _Json) else _Json(json.dumps(v, sort_keys=True))) for n, v in given)
+        object.__setattr__(self, "extra_body", held)
         if not self.model:
             raise InputError("A model has no name: give its id as `model`.")
         self._one_of("backend", BACKENDS)
@@ -119,8 +127,9 @@ class ModelSpec:
 
     def parameters(self) -> dict:
         """What goes to the model beside the messages: sampling, and this server's own."""
+        extra = {name: json.loads(value) for name, value in self.extra_body}
         chosen = {name: getattr(self, name) for name in ("temperature", "top_p", "max_tokens", "seed")}
-        return {**{name: value for name, value in chosen.items() if value is not None}, **dict(self.extra_body)}
+        return {**{name: value for name, value in chosen.items() if value is not None}, **extra}
 
     def media_form(self) -> tuple:
         """In what form a clip is sent: part of what can change the answer."""

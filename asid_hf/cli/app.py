@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
+from asid_hf.cli.ledger import app as ledger
 from asid_hf.cli.replay import replay
 from asid_hf.cli.verify import verify
-from asid_hf.cli_ledger import app as ledger
 from asid_hf.errors import (
     AsidError,
     CaptionFileError,

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from asid_hf.chat.messages import ChatError
 from asid_hf.chat.usage import Usage
-from asid_hf.errors import EndpointError, InputError, MediaError, OutputError
+from asid_hf.errors import EndpointError, InputError, MediaError, MissingExtraError, OutputError
 
 _FOLDERS = re.compile(r"(?<=['\":])((?:/[^'\"/]+)*/)([^'\"/]+)(?=['\"])")  # of a model that lies here
 
@@ -115,7 +115,7 @@ class Stage(ABC):
         started = time.perf_counter()
         try:
             yield True
-        except (EndpointError, OutputError):  # would meet every row alike
+        except (EndpointError, OutputError, MissingExtraError):  # would meet every row alike
             raise
         except MediaError as error:
             row["errors"].append({"stage": self.name, "kind": error.reason, "message": _without_path(error, row)})

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from asid_hf.chat.model_spec import ModelSpec
@@ -53,3 +56,16 @@ def test_a_key_that_is_not_set_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> 
         spec.key()
     monkeypatch.setenv("MY_KEY", "k")
     assert spec.key() == "k"
+
+
+def test_further_parameters_of_any_shape_are_sent_and_can_be_hashed() -> None:
+    extra = {"chat_template_kwargs": {"enable_thinking": False}, "stop_token_ids": [1, 2]}
+    spec = ModelSpec("a-model", extra_body=extra)
+    assert {name: spec.parameters()[name] for name in extra} == extra
+    assert hash(spec) == hash(replace(spec))
+    assert replace(spec, model="another").parameters()["stop_token_ids"] == [1, 2]
+
+
+def test_a_local_model_is_published_by_its_name_alone(tmp_path: Path) -> None:
+    assert ModelSpec(str(tmp_path / "my-model")).name == "my-model"
+    assert ModelSpec("Qwen/Qwen2.5-Omni-7B").name == "Qwen/Qwen2.5-Omni-7B"

@@ -9,7 +9,8 @@ from datasets import Dataset
 from datasets.fingerprint import Hasher
 
 from asid_hf.errors import InputError, MediaError
-from asid_hf.verify.stage import Chain, Row, Stage
+from asid_hf.verify.stage import Chain, Row, Stage, versions
+from asid_hf.verify.transcribe import Transcribe
 
 
 @dataclass(frozen=True)
@@ -57,3 +58,12 @@ def test_seconds_are_kept_where_a_run_asks_for_them() -> None:
     timings = Halve()({"number": [4], "timings": [[]]})["timings"]
     assert [t["stage"] for t in timings[0]] == ["halve"]
     assert timings[0][0]["seconds"] >= 0
+
+
+def test_what_is_recorded_of_a_stage_names_no_folder_of_this_machine() -> None:
+    told = versions(
+        [Transcribe(recogniser="whisper:/home/me/models/mine"), Transcribe(recogniser="whisper:/other/mine")]
+    )
+    assert "/home" not in str(told) and "/other" not in str(told)
+    assert "whisper:mine#" in told[0]["version"]
+    assert told[0] != told[1]
