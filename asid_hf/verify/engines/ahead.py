@@ -19,18 +19,30 @@ from asid_hf.verify.stage import Batch
 if TYPE_CHECKING:
     from datasets import Dataset
 
-CHUNK, AHEAD = 250, 8  # rows; chunks under way: at most 2,000 rows are in memory
+CHUNK, AHEAD = 250, 2000  # rows handed over together; rows under way, which are in memory
+STEPS = 100  # of the progress bar, where there are few rows
 
 
-def chunks_ahead(dataset: Dataset, stage: ModelStage) -> Iterator[Batch]:
-    """Run a stage over a dataset in chunks of `CHUNK` rows, `AHEAD` of them under way.
+def chunk_of(dataset: Dataset) -> int:
+    """Rows that are handed over together: few where there are few, so that the bar moves.
+
+    Example:
+        >>> from datasets import Dataset
+        >>> chunk_of(Dataset.from_dict({"a": [0] * 500}))
+        5
+    """
+    return min(CHUNK, max(1, len(dataset) // STEPS))
+
+
+def chunks_ahead(dataset: Dataset, stage: ModelStage) -> Iterator[tuple[list[str], Batch]]:
+    """Run a stage over a dataset in chunks, `AHEAD` rows under way.
 
     Args:
         dataset: the rows.
         stage: asks models.
 
     Yields:
-        The stage's columns, chunk by chunk in the dataset's order.
+        The ids of a chunk's rows and the stage's columns, chunk by chunk in the dataset's order.
 
     Raises:
         EndpointError: an endpoint answers nobody; what was under way elsewhere is awaited, so that it is kept.
@@ -43,20 +55,23 @@ def chunks_ahead(dataset: Dataset, stage: ModelStage) -> Iterator[Batch]:
     """
     # Thousands of small tasks make the collector look over and over at all that was imported: a quarter of the time.
     gc.freeze()
-    waiting: deque[Future] = deque()
-    starts = iter(range(0, len(dataset), CHUNK))
+    waiting: deque[tuple[list[str], Future]] = deque()
+    chunk = chunk_of(dataset)
+    starts = iter(range(0, len(dataset), chunk))
     try:
         while True:
-            while len(waiting) < AHEAD and (start := next(starts, None)) is not None:
-                waiting.append(loop.start(stage.together(dataset[start : start + CHUNK])))
+            while len(waiting) * chunk < AHEAD and (start := next(starts, None)) is not None:
+                rows = dataset[start : start + chunk]
+                waiting.append((rows["video_id"], loop.start(stage.together(rows))))
             if not waiting:
                 return
-            yield waiting.popleft().result()
+            video_ids, future = waiting.popleft()
+            yield video_ids, future.result()
     except Exception:
-        for future in waiting:
+        for _, future in waiting:
             future.exception()
         raise
     finally:  # of a run that was stopped, nothing is under way any more
         gc.unfreeze()
-        for future in waiting:
+        for _, future in waiting:
             future.cancel()

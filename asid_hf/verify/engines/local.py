@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asid_hf.verify.engines.ahead import CHUNK, chunks_ahead
+from asid_hf.verify.engines.ahead import chunk_of, chunks_ahead
 from asid_hf.verify.model_stage import ModelStage
+from asid_hf.verify.stage import Batch
 from asid_hf.verify.steps import Step, rows_path
 from asid_hf.verify.workers import workers_end_with_this_process
 
@@ -49,18 +50,24 @@ def _save(dataset: Dataset, path: Path) -> None:
     dataset.to_parquet(path, batch_size=min(max(1, len(dataset)), 1000))
 
 
+def _collected(chunks: Iterator[tuple[list[str], Batch]]) -> Callable[[list[str]], Batch]:
+    def call(video_ids: list[str]) -> Batch:
+        worked_on, columns = next(chunks)
+        if worked_on != video_ids:
+            raise AssertionError("the rows that are written are not those that were worked on")
+        return columns
+
+    return call
+
+
 def _map(dataset: Dataset, step: Step, features: Features, cache: Path) -> Dataset:
     from multiprocess import TimeoutError as Unready
 
     call, size, ahead = step.call, step.batch_size, {}
     if isinstance(call, ModelStage) and call.models:
-        results = chunks_ahead(dataset, call)
+        call, size = _collected(chunks_ahead(dataset, call)), chunk_of(dataset)
         # The rows themselves are read by `chunks_ahead`: here one short column stands for them.
-        call, size, ahead = (
-            (lambda ids: next(results)),
-            CHUNK,
-            {"input_columns": "video_id", "new_fingerprint": cache.stem},
-        )
+        ahead = {"input_columns": "video_id", "new_fingerprint": cache.stem}
     try:
         with workers_end_with_this_process():
             return dataset.map(
