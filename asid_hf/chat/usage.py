@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 @dataclass
 class Usage:
-    """Calls paid, answers found in the ledger, attempts that failed, and tokens of all that was paid.
+    """Calls paid, answers found in the ledger, attempts that failed, and tokens of all that was paid; `kept_tokens` are
+    those that the answers out of the ledger had cost.
 
     Example:
         >>> Usage(calls=1, input_tokens=10).counts()["calls"]
@@ -20,6 +21,7 @@ class Usage:
     failures: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
+    kept_tokens: int = 0
 
     def counts(self) -> dict[str, int]:
         """As a dict."""

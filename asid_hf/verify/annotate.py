@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 
 from asid_hf.chat.language import check_english
@@ -12,7 +11,7 @@ from asid_hf.errors import InputError
 from asid_hf.schema import ATTRIBUTES, Candidate
 from asid_hf.verify.annotate_measured import ANNOTATOR, measured_captions
 from asid_hf.verify.inputs import MAX_CAPTION
-from asid_hf.verify.model_stage import ModelStage, clip_facts
+from asid_hf.verify.model_stage import ModelStage, clip_facts, settled
 from asid_hf.verify.stage import Row
 
 STYLES = ("attributes", "prose")
@@ -101,7 +100,7 @@ class Annotate(ModelStage):
     async def consult(self, row: Row) -> Row:
         """Ask all annotators for their captions of one row, at once."""
         wanted = [(annotator, sample) for annotator in self.annotators for sample in range(annotator.samples)]
-        written = await asyncio.gather(*(self._caption(row, annotator, sample) for annotator, sample in wanted))
+        written = await settled(self._caption(row, annotator, sample) for annotator, sample in wanted)
         names = {candidate["annotator"] for captions in written for candidate in captions}
         kept = [c for c in row.get("candidates") or [] if c["annotator"] not in names]
         new = [candidate for captions in written for candidate in captions]

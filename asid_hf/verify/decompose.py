@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from asid_hf.chat.messages import ChatError
 from asid_hf.chat.model_spec import ModelSpec
-from asid_hf.schema import ATTRIBUTES, Candidate, Source
+from asid_hf.schema import ATTRIBUTES, Candidate, Source, canonical_attribute
 from asid_hf.verify.attribution import attributes_of
 from asid_hf.verify.ensemble import annotator_of, attribute_of_candidate, chosen_candidates
 from asid_hf.verify.model_stage import ModelStage
@@ -78,7 +78,7 @@ class Decompose(ModelStage):
             return self.run(row)
 
         def check(value: dict) -> dict[int, str]:
-            homes = {entry["number"]: entry["attribute"] for entry in value["sentences"]}
+            homes = {entry["number"]: canonical_attribute(entry["attribute"]) for entry in value["sentences"]}
             if len(homes) != len(value["sentences"]) or set(homes) != set(open_ones):
                 raise ChatError("invalid", f"Each of the {len(open_ones)} numbers has to come exactly once.")
             return homes

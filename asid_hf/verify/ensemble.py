@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from asid_hf.chat.language import check_english
 from asid_hf.chat.messages import ChatError
 from asid_hf.chat.model_spec import ModelSpec
-from asid_hf.schema import ATTRIBUTES, Candidate, Source
+from asid_hf.schema import ATTRIBUTES, Candidate, Source, canonical_attribute
 from asid_hf.verify.anchors import parse_anchors
 from asid_hf.verify.annotate_measured import ANNOTATOR
 from asid_hf.verify.model_stage import ModelStage, clip_facts
@@ -16,6 +16,7 @@ from asid_hf.verify.sentences import split_sentences
 from asid_hf.verify.stage import Row
 from asid_hf.verify.words import content_words
 
+UNTRACEABLE = "untraceable"
 SUPPORT = 0.5  # share of a sentence's content words that the candidates it names must hold
 SAME_SENTENCE = 0.8  # share of common words (Jaccard) from which two sentences say the same
 
@@ -65,7 +66,7 @@ class Ensemble(ModelStage):
             sources = [Source(sentence=sentence.text, candidates=chosen) for sentence in split_sentences(draft)]
             return {"draft": draft, "sources": sources, "conflicts": []}
         sources = _union(candidates, chosen)
-        if not any(_is_told(candidate) for candidate in candidates):
+        if not any(is_told(candidate) for candidate in candidates):
             sources = in_time_order(sources)
         return {"draft": " ".join(source["sentence"] for source in sources), "sources": sources, "conflicts": []}
 
@@ -87,7 +88,7 @@ class Ensemble(ModelStage):
             return self.run(row)
         untraced = reply.parsed["untraced"]
         if untraced:
-            kind = "untraceable"
+            kind = UNTRACEABLE
             message = f"{len(untraced)} sentence(s) of the integrator say what no candidate says: {untraced[0]!r}"
             row["errors"].append({"stage": self.name, "kind": kind, "message": message[:500]})
         sources = reply.parsed["sources"]
@@ -102,7 +103,7 @@ def chosen_candidates(candidates: list[Candidate]) -> list[int]:
         >>> chosen_candidates([{"annotator": "measured/camera", "caption": "It pans."}])
         [0]
     """
-    told = [index for index, candidate in enumerate(candidates) if _is_told(candidate)]
+    told = [index for index, candidate in enumerate(candidates) if is_told(candidate)]
     return [index for index in told or range(len(candidates)) if candidates[index]["caption"].strip()]
 
 
@@ -192,7 +193,13 @@ def _union(candidates: list[Candidate], chosen: list[int]) -> list[Source]:
     return sources
 
 
-def _is_told(candidate: Candidate) -> bool:
+def is_told(candidate: Candidate) -> bool:
+    """Whether somebody wrote a candidate, rather than the measurements.
+
+    Example:
+        >>> is_told({"annotator": "measured/camera", "caption": ""})
+        False
+    """
     return not candidate["annotator"].startswith(f"{ANNOTATOR}/")
 
 
@@ -203,7 +210,7 @@ def _checked(value: dict, candidates: list[Candidate], chosen: list[int]) -> dic
         text = " ".join(given["text"].split())
         named = [index for index in dict.fromkeys(given["candidates"]) if index in chosen]
         if text and named and is_supported(text, [candidates[index]["caption"] for index in named]):
-            sources.append(Source(sentence=text, candidates=named, attribute=given["attribute"]))
+            sources.append(Source(sentence=text, candidates=named, attribute=canonical_attribute(given["attribute"])))
         elif text:
             untraced.append(text)
     if not sources:
@@ -213,7 +220,10 @@ def _checked(value: dict, candidates: list[Candidate], chosen: list[int]) -> dic
             "invalid", f"{len(untraced)} sentences say what the candidates they name do not: {untraced[0]!r}"
         )
     check_english(" ".join(source["sentence"] for source in sources))
-    return {"sources": sources, "untraced": untraced, "conflicts": value["conflicts"]}
+    conflicts = [
+        {**conflict, "attribute": canonical_attribute(conflict["attribute"])} for conflict in value["conflicts"]
+    ]
+    return {"sources": sources, "untraced": untraced, "conflicts": conflicts}
 
 
 def is_supported(text: str, captions: list[str], share: float = SUPPORT) -> bool:

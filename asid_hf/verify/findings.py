@@ -68,7 +68,8 @@ def findings_of(
             verdict.evidence,
         )
         if (judge, round, text_field) != (JUDGE, 1, "draft"):
-            key = (*key, judge, round, text_field)
+            # Of models, what was said tells findings apart: all that is missing stands at the end of the text.
+            key = (*key, judge, round, text_field, verdict.reason, verdict.suggestion)
         finding_id = hashlib.sha256(repr(key).encode()).hexdigest()[:12]
         if finding_id in seen:
             continue

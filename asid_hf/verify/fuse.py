@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 
 from asid_hf.chat.language import check_english
 from asid_hf.chat.messages import ChatError
@@ -15,7 +16,9 @@ from asid_hf.verify.stage import Row
 from asid_hf.verify.words import content_words
 
 TOLD, JOINED = 0.7, 3  # share of a sentence's content words that as many verified sentences together must hold
-KEPT = 0.6  # share of an attribute sentence's content words that the caption must hold
+KEPT = 0.7  # share of an attribute sentence's content words that the caption must hold, in their order
+_NUMBER = re.compile(r"\d+")
+_DENIAL = re.compile(r"\b(?:not|no|never|none|nobody|nothing|without|neither|nor)\b|n['’]t\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -23,8 +26,9 @@ class Fuse(ModelStage):
     """Write `caption` out of `attributes` with a model; without one the refined text stays the caption.
 
     The paper notes that fusing in one pass raises hallucination. So the model's text is used only where every sentence
-    of it is supported by the attributes, no number and no quotation is new, and none is lost; else it is asked once
-    more, and then the refined text, in which every sentence was verified, stays.
+    of it can be traced to a few of theirs (words, numbers beside what they are told of, denials), no quotation is new,
+    and none of their sentences is lost; else it is asked once more, and then the refined text, in which every sentence
+    was verified, stays. That is a check of words: what it lets pass with other words in another sense, it cannot see.
 
     Args:
         fuser: the model; none by default.
@@ -92,17 +96,15 @@ def check_fused(caption: str, texts: list[str]) -> None:
         asid_hf.chat.messages.ChatError: The caption says what no attribute says: 'A dog runs at dawn over snow.'
     """
     sources = [sentence.text for text in texts for sentence in split_sentences(text)]
-    for sentence in split_sentences(caption):
-        if not is_supported(sentence.text, _nearest(sentence.text, sources), TOLD):
-            raise ChatError("invalid", f"The caption says what no attribute says: {sentence.text[:200]!r}")
-    given, told = {q for text in texts for q in _quotes(text)}, _quotes(caption)
-    if told - given:
-        raise ChatError("invalid", f"The caption quotes what no attribute quotes: {min(told - given)!r}")
-    held, numbers = set(content_words(caption)), set(re.findall(r"\d+", caption))
+    told = [sentence.text for sentence in split_sentences(caption)]
+    for sentence in told:
+        if not _is_told(sentence, _nearest(sentence, sources)):
+            raise ChatError("invalid", f"The caption says what no attribute says: {sentence[:200]!r}")
+    given, quoted = {q for text in texts for q in _quotes(text)}, _quotes(caption)
+    if quoted - given:
+        raise ChatError("invalid", f"The caption quotes what no attribute quotes: {min(quoted - given)!r}")
     for source in sources:
-        content = set(content_words(source))
-        kept = len(content & held) >= KEPT * len(content) and set(re.findall(r"\d+", source)) <= numbers
-        if not kept or _quotes(source) - told:
+        if not any(_keeps(sentence, source) for sentence in told) or _quotes(source) - quoted:
             raise ChatError("invalid", f"The caption has lost {source[:200]!r}")
 
 
@@ -110,6 +112,29 @@ def _nearest(sentence: str, sources: list[str]) -> list[str]:
     """The few sentences that one of the caption can be made of: words from everywhere can make a new statement."""
     content = set(content_words(sentence))
     return sorted(sources, key=lambda source: -len(content & set(content_words(source))))[:JOINED]
+
+
+def _is_told(sentence: str, sources: list[str]) -> bool:
+    """Whether sources hold a sentence's words, each number together with what it is told of, and as many denials."""
+    if not is_supported(sentence, sources, TOLD):
+        return False
+    content = set(content_words(sentence))
+    for number in _NUMBER.findall(sentence):
+        beside = [set(content_words(source)) for source in sources if number in _NUMBER.findall(source)]
+        if not any(len(words & content) >= KEPT * len(words) for words in beside):
+            return False
+    return len(_DENIAL.findall(sentence)) <= sum(len(_DENIAL.findall(source)) for source in sources)
+
+
+def _keeps(sentence: str, source: str) -> bool:
+    """Whether a sentence says what a source does: enough of its words in their order, its numbers and its denials."""
+    words = content_words(source)
+    if not set(_NUMBER.findall(source)) <= set(_NUMBER.findall(sentence)):
+        return False
+    if len(_DENIAL.findall(source)) > len(_DENIAL.findall(sentence)):
+        return False
+    same = SequenceMatcher(None, words, content_words(sentence), autojunk=False).get_matching_blocks()
+    return sum(block.size for block in same) >= KEPT * len(words)
 
 
 def _quotes(text: str) -> set[str]:

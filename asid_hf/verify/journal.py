@@ -10,10 +10,15 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 
+from asid_hf.chat.messages import FAULTS
+from asid_hf.chat.retry import PASSING
 from asid_hf.errors import OutputError
+from asid_hf.verify.ensemble import UNTRACEABLE
+from asid_hf.verify.model_judge import NOT_IN_CAPTION
 from asid_hf.verify.stage import Batch, Chain, versions
 from asid_hf.verify.transcribe import UNDECODABLE
 
+_STAY = frozenset({UNDECODABLE, UNTRACEABLE, NOT_IN_CAPTION, *FAULTS}) - PASSING - {"replay"}
 _AGAIN = frozenset({"not_found", "unreadable", "stalled"})  # reasons that another day may not hold
 
 
@@ -132,12 +137,19 @@ def _key(single: Batch, configuration: str) -> str:
 
 
 def lasting(row: dict) -> bool:
-    """Whether a row would be the same if it were measured again: no sensor failed, and no trouble may pass.
+    """Whether a row would be the same if it were made again: no sensor failed, and no trouble may pass.
+
+    What a model refused, or answered with something unusable twice, it will most likely answer again; an endpoint that
+    was overloaded will not be for ever.
 
     Example:
         >>> lasting({"status": "dropped", "drop_reason": "not_media"}), lasting({"errors": [{"stage": "transcribe"}]})
         (True, False)
+        >>> [lasting({"errors": [{"stage": "annotate", "kind": kind}]}) for kind in ("refused", "timeout")]
+        [True, False]
     """
-    if row.get("status") == "dropped":
-        return row.get("drop_reason") not in _AGAIN
-    return all(error.get("kind") == UNDECODABLE for error in row.get("errors") or [])
+    dropped = row.get("drop_reason") if row.get("status") == "dropped" else None
+    if dropped in _AGAIN:
+        return False
+    kinds = {error.get("kind") for error in row.get("errors") or []}
+    return kinds - ({dropped} if dropped else set()) <= _STAY

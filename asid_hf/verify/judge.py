@@ -60,11 +60,13 @@ class Judge(ModelStage):
         case = case_of(row)
         told = await model_verdicts(self, self.judge, row, case)
         measured = judged(case)
-        if told is None:
-            return {"findings": findings_of(row, self.name, case.draft, measured)}
         name = self.judge.model.name
         findings = findings_of(row, self.name, case.draft, with_dispute(measured, told, name))
-        return {"findings": findings_of({**row, "findings": findings}, self.name, case.draft, told, judge=name)}
+        return {
+            "findings": findings_of(
+                {**row, "findings": findings}, self.name, case.draft, list(told.verdicts), judge=name
+            )
+        }
 
 
 def judged(case: Case) -> list[Verdict]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from asid_hf.errors import InputError
 from asid_hf.schema import ATTRIBUTES
+from asid_hf.verify.ensemble import annotator_of, chosen_candidates, is_told
+from asid_hf.verify.findings import JUDGE
 from asid_hf.verify.stage import Row, Stage
 
 
@@ -17,6 +19,7 @@ class KeepRules:
         max_unresolved: findings of kind error, speech or timeline that are left (of confidence `min_confidence`).
         min_confidence: of the findings that count.
         min_agreement: mean agreement of the annotators over the attributes that have one, 0..1.
+        min_annotators: annotators, beside the measured one, and given captions that the row has a caption of.
         min_attributes: attributes with a text.
         min_words: words of the caption.
         min_duration, max_duration: of the clip, s.
@@ -33,6 +36,7 @@ class KeepRules:
     max_unresolved: int | None = None
     min_confidence: float = 0.5
     min_agreement: float | None = None
+    min_annotators: int | None = None
     min_attributes: int | None = None
     min_words: int | None = None
     min_duration: float | None = None
@@ -57,7 +61,8 @@ class Keep(Stage):
         rules: see `KeepRules`; none by default, which keeps every row.
 
     Example:
-        >>> row = {"caption": "It pans.", "attributes": {}, "findings": [], "agreement": None, "duration": 4.0}
+        >>> row = {"caption": "It pans.", "attributes": {}, "findings": [], "agreement": None, "candidates": []}
+        >>> row["duration"] = 4.0
         >>> Keep(rules=KeepRules(min_words=20))({name: [value] for name, value in row.items()})["drop_reason"]
         ['too_few_words']
     """
@@ -65,7 +70,7 @@ class Keep(Stage):
     rules: KeepRules = KEEP_ALL
 
     name = "keep"
-    reads = ("caption", "attributes", "findings", "agreement", "duration")
+    reads = ("caption", "attributes", "candidates", "findings", "agreement", "duration")
     writes = ()
 
     def run(self, row: Row) -> Row:
@@ -93,6 +98,10 @@ def drop_reason(row: Row, rules: KeepRules) -> tuple[str, str] | None:
     failed = [error for error in row.get("errors") or [] if error["stage"] in rules.require_stages]
     if failed:
         return "stage_failed", f"{failed[0]['stage']} failed ({failed[0]['kind']}): {failed[0]['message']}"[:500]
+    candidates = row.get("candidates") or []
+    told = {annotator_of(candidates[i]) for i in chosen_candidates(candidates) if is_told(candidates[i])}
+    if rules.min_annotators is not None and len(told) < rules.min_annotators:
+        return "too_few_annotators", f"{len(told)} annotators captioned the clip; {rules.min_annotators} are needed."
     written = sum(bool(text) for text in (row.get("attributes") or {}).values())
     if rules.min_attributes is not None and written < rules.min_attributes:
         return "too_few_attributes", f"{written} attributes have a text; {rules.min_attributes} are needed."
@@ -109,6 +118,7 @@ def _doubtful(row: Row, rules: KeepRules) -> tuple[str, str] | None:
         if not finding["resolved"]
         and finding["kind"] in ("error", "speech", "timeline")
         and finding["confidence"] >= rules.min_confidence
+        and (finding["judge"] == JUDGE or finding.get("disputed_by") != JUDGE)  # what was measured to be right is right
     ]
     if rules.max_unresolved is not None and len(left) > rules.max_unresolved:
         return "unresolved_findings", f"{len(left)} findings are unresolved; {rules.max_unresolved} are allowed."

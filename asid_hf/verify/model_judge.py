@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -13,7 +12,7 @@ from asid_hf.verify.case import Case
 from asid_hf.verify.confirm import confirmed_claims
 from asid_hf.verify.decompose import Placed
 from asid_hf.verify.findings import JUDGE, Verdict
-from asid_hf.verify.model_stage import ModelStage, clip_facts
+from asid_hf.verify.model_stage import ModelStage, clip_facts, settled
 from asid_hf.verify.spans import find_span
 from asid_hf.verify.stage import Row
 
@@ -37,9 +36,22 @@ class JudgeModel:
     per_attribute: bool = False
 
 
+@dataclass(frozen=True)
+class Judgement:
+    """What a model said of a text, with offsets in it, and of which attributes: where a call failed, it said nothing.
+
+    Example:
+        >>> Judgement((), frozenset()).verdicts
+        ()
+    """
+
+    verdicts: tuple[Verdict, ...]
+    judged: frozenset[str]
+
+
 async def model_verdicts(
     stage: ModelStage, judge: JudgeModel, row: Row, case: Case, attributes: Sequence[str] = ATTRIBUTES
-) -> list[Verdict] | None:
+) -> Judgement:
     """Let a model judge a text, attribute by attribute.
 
     A finding whose span does not stand in its attribute's text is left out, and recorded in the row's errors; where
@@ -54,7 +66,7 @@ async def model_verdicts(
         attributes: which to judge.
 
     Returns:
-        The verdicts, with offsets in the case's text; None where no call gave an answer.
+        The judgement.
 
     Raises:
         EndpointError: the endpoint answers nobody.
@@ -84,25 +96,31 @@ async def model_verdicts(
             row["errors"].append({"stage": stage.name, "kind": NOT_IN_CAPTION, "message": message[:500]})
         return reply.parsed
 
-    answers = [answer for answer in await asyncio.gather(*map(ask, groups)) if answer is not None]
-    if not answers:
-        return None
-    return _disputed([verdict for answer in answers for verdict in answer], case)
+    answers = await settled(map(ask, groups))
+    said = [verdict for answer in answers for verdict in answer or []]
+    judged = {name for group, answer in zip(groups, answers, strict=True) if answer is not None for name in group}
+    return Judgement(tuple(_disputed(said, case)), frozenset(judged))
 
 
-def with_dispute(measured: list[Verdict], told: list[Verdict], judge: str) -> list[Verdict]:
+def with_dispute(measured: list[Verdict], told: Judgement, judge: str) -> list[Verdict]:
     """Mark measured verdicts that a model judge, asked about the same text, does not share.
 
     Args:
-        measured, told: the two judges' verdicts on one text.
+        measured: the measured judge's verdicts.
+        told: the model's judgement of the same text.
         judge: the model's name.
 
     Example:
         >>> wrong = Verdict("error", "camera", 3, 7, "", "still")
-        >>> [with_dispute([wrong], told, "a-model")[0].disputed_by for told in ([], [wrong])]
+        >>> silent, alike = (Judgement(said, frozenset({"camera"})) for said in ((), (wrong,)))
+        >>> [with_dispute([wrong], told, "a-model")[0].disputed_by for told in (silent, alike)]
         ['a-model', None]
     """
-    return [v if any(_alike(v, other) for other in told) else replace(v, disputed_by=judge) for v in measured]
+
+    def disputed(verdict: Verdict) -> bool:
+        return verdict.attribute in told.judged and not any(_alike(verdict, other) for other in told.verdicts)
+
+    return [replace(verdict, disputed_by=judge) if disputed(verdict) else verdict for verdict in measured]
 
 
 def _alike(one: Verdict, other: Verdict) -> bool:
@@ -124,9 +142,6 @@ def _disputed(verdicts: list[Verdict], case: Case) -> list[Verdict]:
 
 def _verdict(finding: dict, captions: dict[str, str], case: Case, lost: list[dict]) -> Verdict | None:
     attribute = canonical_attribute(finding["attribute"])
-    time = (finding["time_start"], finding["time_end"])
-    if time[0] is not None and time[1] is None:
-        time = (time[0], time[0])
     place = (len(case.draft), len(case.draft))
     if finding["kind"] != "missing":
         place = _place(finding["span"], [p for p in case.placed if p.attribute == attribute])
@@ -140,8 +155,16 @@ def _verdict(finding: dict, captions: dict[str, str], case: Case, lost: list[dic
         evidence="",
         reason=finding["reason"].strip()[:1000],
         confidence=float(finding["confidence"]),
-        time=None if time[0] is None else tuple(map(float, time)),
+        time=_time(finding["time_start"], finding["time_end"], case.duration),
     )
+
+
+def _time(start: float | None, end: float | None, duration: float) -> tuple[float, float] | None:
+    """A finding's time within the clip, the right way round; None where it names none there."""
+    named = sorted(float(time) for time in (start, end) if time is not None)
+    if not named or named[0] > duration or named[-1] < 0:
+        return None
+    return max(0.0, named[0]), min(duration, named[-1])
 
 
 def _place(span: str, sentences: list[Placed]) -> tuple[int, int] | None:

@@ -10,6 +10,7 @@ from asid_hf.chat.model_spec import ModelSpec
 from asid_hf.schema import Finding
 from asid_hf.verify.model_stage import ModelStage, clip_facts, numbered
 from asid_hf.verify.rewriting import Piece, insert_piece, time_of
+from asid_hf.verify.sentences import split_sentences
 from asid_hf.verify.stage import Row
 
 
@@ -80,6 +81,8 @@ async def ask_edits(
                     f"The edit of sentence {edit['sentence']} answers no finding of that sentence: leave it out.",
                 )
             if edit["text"].strip():
+                if len(split_sentences(edit["text"].strip())) != 1:
+                    raise ChatError("invalid", f"An edit is one sentence: {edit['text'][:200]!r} is more.")
                 check_english(edit["text"])
         return edits
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from asid_hf.chat import loop, usage
 from asid_hf.chat.asking import Check, asker_of, request_of
@@ -19,6 +19,8 @@ from asid_hf.verify.annotate_measured import measured_captions
 from asid_hf.verify.fetch import local_video
 from asid_hf.verify.sentences import split_sentences
 from asid_hf.verify.stage import Batch, Row, Stage
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -91,12 +93,11 @@ class ModelStage(Stage):
     async def _all(self, rows: list[Row]) -> None:
         if self.access is None:
             raise InputError(f"The stage {self.name!r} asks models and has no ledger: give it access=Access(path).")
-        done = await asyncio.gather(*map(self._one, rows), return_exceptions=True)
-        for model in self.models:
-            asker_of(model, self.access.ledger, self.access.offline).ledger.flush_hits()
-        for trouble in done:
-            if isinstance(trouble, BaseException):
-                raise trouble
+        try:
+            await settled(map(self._one, rows))
+        finally:
+            for model in self.models:
+                asker_of(model, self.access.ledger, self.access.offline).ledger.flush_hits()
 
     async def _one(self, row: Row) -> None:
         spent = usage.Usage()
@@ -141,6 +142,21 @@ class ModelStage(Stage):
     def note(self, row: Row, error: ChatError, what: str) -> None:
         """Record a failed call in the row's errors; the row goes on without its answer."""
         row["errors"].append({"stage": self.name, "kind": error.kind, "message": f"{what}: {error}"[:500]})
+
+
+async def settled(calls: Iterable[Awaitable[Result]]) -> list[Result]:
+    """Await all calls, and only then raise what one of them raised: the others' answers are paid for, and kept.
+
+    Example:
+        >>> async def one(): return 1
+        >>> asyncio.run(settled([one(), one()]))
+        [1, 1]
+    """
+    done = await asyncio.gather(*calls, return_exceptions=True)
+    for result in done:
+        if isinstance(result, BaseException):
+            raise result
+    return done
 
 
 def clip_facts(row: Row) -> dict:

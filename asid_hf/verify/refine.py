@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 
 from asid_hf.chat.model_spec import ModelSpec
@@ -11,9 +10,9 @@ from asid_hf.verify.case import Case, case_of
 from asid_hf.verify.decompose import grouped
 from asid_hf.verify.findings import JUDGE, Verdict, findings_of
 from asid_hf.verify.measured_judge import measured_verdicts
-from asid_hf.verify.model_judge import JudgeModel, model_verdicts
+from asid_hf.verify.model_judge import Judgement, JudgeModel, model_verdicts
 from asid_hf.verify.model_refine import apply_edit, ask_edits
-from asid_hf.verify.model_stage import ModelStage
+from asid_hf.verify.model_stage import ModelStage, settled
 from asid_hf.verify.rewriting import Piece, apply_findings, case_of_pieces, measured_pieces, pieces_of, text_of
 from asid_hf.verify.stage import Row
 
@@ -81,54 +80,86 @@ class Refine(ModelStage):
         field = "draft"
         for round in range(1, self.max_rounds + 1):
             current = [f for f in findings if f["text_field"] == field and not f["resolved"]]
-            current = [f for f in current if f["judge"] == JUDGE or not f.get("disputed_by")]
+            current = [f for f in current if f["judge"] == JUDGE or f.get("disputed_by") != JUDGE]
             if not current:
                 break
-            after, applied, touched = await self._mended(row, case, current)
-            if not applied:
+            mended = await self._mended(row, case, current)
+            if not mended.answered and round == self.max_rounds:
                 break
-            told = await self._judged_again(row, after, touched)
+            after = case_of_pieces(case, mended.pieces)
+            told = await self._judged_again(row, after, mended.touched)
             measured = measured_verdicts(after)
-            findings = _resolved(findings, applied, {_key(v) for v in measured}, told, after)
-            case, field = after, f"caption@{round}"
-            revisions.append(Revision(text_field=field, text=case.draft))
+            findings = _resolved(findings, mended.answered, {_key(v) for v in measured}, told, after)
+            if mended.answered:
+                case, field = after, f"caption@{round}"
+                revisions.append(Revision(text_field=field, text=case.draft))
+                findings = [mended.carried(finding, case, field) for finding in findings]
             known = {_key(f) for f in findings}
             new = [verdict for verdict in measured if _key(verdict) not in known]
-            for judge, verdicts in ((JUDGE, new), (self.judge and self.judge.model.name, told or [])):
+            for judge, verdicts in ((JUDGE, new), (self._judge_name(), list(told.verdicts) if told else [])):
                 at = {"judge": judge, "round": round + 1, "text_field": field}
                 findings = findings_of({**row, "findings": findings}, self.name, case.draft, verdicts, **at)
         return {**_written(case, findings, row), "revisions": revisions}
 
-    async def _mended(self, row: Row, case: Case, findings: list[Finding]) -> tuple[Case, set[str], set[str]]:
-        """One round: the text after it, the ids of the findings that were answered, the attributes touched."""
+    async def _mended(self, row: Row, case: Case, findings: list[Finding]) -> _Mended:
+        """One round: the sentences after it."""
         pieces = pieces_of(case)
         homes = {f["finding_id"]: _piece_at(pieces, f) for f in findings}
         suggested = [f for f in findings if f["suggestion"] is not None]
-        open_ones = [f for f in findings if f["suggestion"] is None]
         pieces = apply_findings(pieces, suggested)
-        applied = {f["finding_id"] for f in suggested}
+        answered = {f["finding_id"] for f in suggested}
         by_attribute: dict[str, list[tuple[Finding, Piece | None]]] = {}
-        for finding in open_ones:
+        for finding in (f for f in findings if f["suggestion"] is None):
             home = homes[finding["finding_id"]]
-            if finding["kind"] == "missing" or home is not None:
+            if home is not None and all(piece is not home for piece in pieces):
+                answered.add(finding["finding_id"])  # its sentence has gone for another reason
+            elif finding["kind"] == "missing" or home is not None:
                 attribute = home.attribute if home else finding["attribute"]
                 by_attribute.setdefault(attribute, []).append((finding, home))
         asking = (ask_edits(self, self.refiner, row, name, pieces, of_it) for name, of_it in by_attribute.items())
-        for edit in [edit for edits in await asyncio.gather(*asking) for edit in edits]:
+        for edit in [edit for edits in await settled(asking) for edit in edits]:
             apply_edit(edit, pieces)
-            applied |= edit.answers
+            answered |= edit.answers
         if not text_of(pieces).strip():
             pieces = measured_pieces(row["candidates"] or [])
-        touched = {f["attribute"] for f in findings if f["finding_id"] in applied}
-        touched |= {home.attribute for f in findings if (home := homes[f["finding_id"]]) and f["finding_id"] in applied}
+        done = [f for f in findings if f["finding_id"] in answered]
+        touched = {f["attribute"] for f in done}
+        touched |= {home.attribute for f in done if (home := homes[f["finding_id"]])}
         if pieces:
             pieces[0].before = pieces[0].before.lstrip(" ")
-        return case_of_pieces(case, pieces), applied, touched
+        return _Mended(pieces, homes, answered, touched)
 
-    async def _judged_again(self, row: Row, case: Case, touched: set[str]) -> list[Verdict] | None:
+    async def _judged_again(self, row: Row, case: Case, touched: set[str]) -> Judgement | None:
         if self.judge is None or not touched:
             return None
         return await model_verdicts(self, self.judge, row, case, sorted(touched))
+
+    def _judge_name(self) -> str:
+        return self.judge.model.name if self.judge else ""
+
+
+@dataclass(frozen=True)
+class _Mended:
+    """A text after a round: its sentences, those that findings named, the findings answered, the attributes touched."""
+
+    pieces: list[Piece]
+    homes: dict[str, Piece | None]
+    answered: set[str]
+    touched: set[str]
+
+    def carried(self, finding: Finding, case: Case, field: str) -> Finding:
+        """A finding that nothing answered, moved to where its words stand now; any other as it is."""
+        if finding["finding_id"] not in self.homes or finding["finding_id"] in self.answered or finding["resolved"]:
+            return finding
+        home = self.homes[finding["finding_id"]]
+        if home is None:
+            return {**finding, "text_field": field, "char_start": len(case.draft), "char_end": len(case.draft)}
+        places = [placed for piece, placed in zip(self.pieces, case.placed, strict=True) if piece is home]
+        start = places[0].start + finding["char_start"] - home.start if places else -1
+        end = start + len(finding["span"])
+        if start < 0 or case.draft[start:end] != finding["span"]:
+            return finding
+        return {**finding, "text_field": field, "char_start": start, "char_end": end}
 
 
 def _written(case: Case, findings: list[Finding], row: Row) -> Row:
@@ -144,20 +175,24 @@ def _resolved(
     findings: list[Finding],
     applied: set[str],
     still: set[tuple[str, str, str]],
-    told: list[Verdict] | None = None,
+    told: Judgement | None = None,
     after: Case | None = None,
 ) -> list[Finding]:
-    """Mark the findings that were answered and that no second judgement repeats."""
+    """Mark the findings that were answered and that a second judgement does not repeat."""
     return [
         {**f, "resolved": f["resolved"] or (f["finding_id"] in applied and not _repeated(f, still, told, after))}
         for f in findings
     ]
 
 
-def _repeated(finding: Finding, still: set, told: list[Verdict] | None, after: Case | None) -> bool:
+def _repeated(finding: Finding, still: set, told: Judgement | None, after: Case | None) -> bool:
     if finding["judge"] == JUDGE:
         return _key(finding) in still
-    return any(_same_again(finding, verdict, after) for verdict in told or [])
+    if told is None:  # nobody judges again: what was mended counts as it is
+        return False
+    if finding["attribute"] not in told.judged:
+        return True
+    return any(_same_again(finding, verdict, after) for verdict in told.verdicts)
 
 
 def _same_again(finding: Finding, verdict: Verdict, after: Case) -> bool:

@@ -76,10 +76,11 @@ class Review(ModelStage):
         mending = _Mending(row)
         for round in range(1, self.max_rounds + 2):
             last = round > self.max_rounds
-            measured = not last and mending.measure(round, self.name)
+            if not last:
+                mending.measure(round, self.name)
             told = await self._reviewed(row, mending)
             mended = told is not None and mending.mend(told, round, self, apply=not last)
-            if not (measured or mended):
+            if not mended:  # the reviewer has seen what the measurements mended
                 break
         return mending.written()
 
@@ -102,9 +103,7 @@ class Review(ModelStage):
             if value["missing"] and not kept and not mending.removed:
                 said = value["missing"][0]["text"][:200]
                 raise ChatError("invalid", f"No candidate that is named, and no measurement, says {said!r}.")
-            for entry in value["inconsistent"]:
-                if entry["sentence"] >= len(mending.case.placed):
-                    raise ChatError("invalid", f"There is no sentence {entry['sentence']}.")
+            _check_corrections(value["inconsistent"], mending.case, [c["caption"] for c in candidates] + known)
             check_english(" ".join(entry["text"] for entry in [*kept, *value["inconsistent"]]))
             return {**value, "missing": kept}
 
@@ -116,6 +115,19 @@ class Review(ModelStage):
             self.note(row, error, "the draft was not reviewed")
             return None
         return reply.parsed
+
+
+def _check_corrections(corrections: list[dict], case: Case, known: list[str]) -> None:
+    """Refuse corrections of no sentence, of one twice, that say what nobody says, or that leave nothing."""
+    numbers = [entry["sentence"] for entry in corrections]
+    for entry in corrections:
+        if entry["sentence"] >= len(case.placed) or numbers.count(entry["sentence"]) > 1:
+            raise ChatError("invalid", f"Sentence {entry['sentence']} is not there, or is corrected twice.")
+        text = " ".join(entry["text"].split())
+        if text and not is_supported(text, [case.placed[entry["sentence"]].text, *known]):
+            raise ChatError("invalid", f"No candidate and no measurement says {text[:200]!r}.")
+    if numbers and len(numbers) == len(case.placed) and not any(entry["text"].strip() for entry in corrections):
+        raise ChatError("invalid", "The corrections leave nothing of the draft.")
 
 
 class _Mending:
@@ -156,7 +168,7 @@ class _Mending:
             if text and all(piece.text != text for piece in pieces):
                 verdicts.append(Verdict("missing", attribute, end, end, "", entry["reason"], text))
                 insert_piece(pieces, Piece(" ", text, attribute, time_of(text), candidates=entry["candidates"]))
-        self._note(verdicts, round, stage.name, stage.reviewer.model, resolved=apply)
+        self._note(verdicts, round, stage.name, stage.reviewer.name, resolved=apply)
         if not (apply and verdicts):
             return False
         self.conflicts += conflicts

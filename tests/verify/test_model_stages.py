@@ -13,13 +13,14 @@ from llm_server import Server
 from llm_world import World
 from model_runs import spec, through, total, whole
 
+from asid_hf.chat.messages import ChatError
 from asid_hf.errors import EndpointError, InputError
 from asid_hf.schema import ATTRIBUTES, verified_features
 from asid_hf.verify.annotate import Annotate, Annotator
 from asid_hf.verify.config import VerifyConfig
 from asid_hf.verify.decompose import Decompose
 from asid_hf.verify.ensemble import Ensemble
-from asid_hf.verify.fuse import Fuse
+from asid_hf.verify.fuse import Fuse, check_fused
 from asid_hf.verify.judge import Judge
 from asid_hf.verify.keep import Keep, KeepRules
 from asid_hf.verify.model_judge import JudgeModel
@@ -384,6 +385,7 @@ def test_a_model_files_what_nothing_else_files(server: Server, access: Access) -
         (KeepRules(min_words=50), "too_few_words"),
         (KeepRules(min_attributes=3), "too_few_attributes"),
         (KeepRules(max_unresolved=0), "unresolved_findings"),
+        (KeepRules(min_annotators=1), "too_few_annotators"),
         (KeepRules(min_agreement=0.9), "low_agreement"),
         (KeepRules(max_duration=5.0), "too_long"),
         (KeepRules(min_duration=500.0), "too_short"),
@@ -391,7 +393,7 @@ def test_a_model_files_what_nothing_else_files(server: Server, access: Access) -
     ],
 )
 def test_a_row_is_dropped_with_the_name_of_the_rule_it_breaks(rules: KeepRules, reason: str) -> None:
-    left = {"resolved": False, "kind": "error", "confidence": 0.9}
+    left = {"resolved": False, "kind": "error", "confidence": 0.9, "judge": "measured"}
     row = row_with(
         caption="A pier.",
         attributes={"scene": "A pier."},
@@ -422,3 +424,142 @@ def test_another_prompt_text_is_another_fingerprint_and_another_ledger_is_not(se
     one = text_stages(VerifyConfig(), Access("a"))
     assert [repr(stage) for stage in one] == [repr(stage) for stage in text_stages(VerifyConfig(), Access("b"))]
     assert Hasher.hash(Judge(judge=None)) != Hasher.hash(Judge(judge=JudgeModel(spec(server, "judge"))))
+
+
+@pytest.mark.parametrize(
+    ("texts", "caption"),
+    [
+        (["At 4s, the dog runs.", "At 9s, the cat sleeps."], "At 9s, the dog runs. At 4s, the cat sleeps."),
+        (["The woman is not smiling at him."], "The woman is smiling at him."),
+        (["A man hits a woman with a pillow."], "A woman hits a man with a pillow."),
+        (["The man stirs the soup.", "The woman waits at the counter."], "The man waits at the counter stirring soup."),
+    ],
+)
+def test_a_fused_caption_that_bends_what_was_verified_is_refused(texts: list[str], caption: str) -> None:
+    with pytest.raises(ChatError):
+        check_fused(caption, texts)
+    check_fused(" ".join(texts), texts)
+
+
+def test_all_that_is_missing_is_kept_and_refined(server: Server, access: Access) -> None:
+    absent = [{**finding("scene", "", "missing"), "reason": reason} for reason in ("A bridge is seen.", "It rains.")]
+    server.model("judge", reply=json.dumps({"findings": absent}))
+    row = judged_row(server, access, "A wooden pier leads into a calm lake.")
+    assert [f["reason"] for f in row["findings"] if f["judge"] == "judge"] == ["A bridge is seen.", "It rains."]
+
+
+def test_rows_that_ask_the_same_at_the_same_time_have_findings_of_their_own(server: Server, access: Access) -> None:
+    server.model("judge", reply=json.dumps({"findings": [finding("scene", "calm")]}), latency=0.2)
+    captions = ["A wooden pier leads into a calm lake.", "Hello. A wooden pier leads into a calm lake."]
+    row = {**row_with(), **UNMEASURED}
+    rows = [{**row, "candidates": [{"annotator": "given/scene", "caption": captions[0]}]}]
+    rows.append(
+        {
+            **row,
+            "video_id": "b",
+            "candidates": [{"annotator": "given/camera", "caption": "It pans."}, *rows[0]["candidates"]],
+        }
+    )
+    done = through(
+        rows, Ensemble(), Decompose(), Judge(judge=JudgeModel(spec(server, "judge"), per_attribute=True), access=access)
+    )
+    for row in done:
+        for found in (f for f in row["findings"] if f["judge"] == "judge"):
+            assert row["draft"][found["char_start"] : found["char_end"]] == "calm"
+
+
+def test_what_nobody_judged_again_is_not_resolved(server: Server, access: Access) -> None:
+    server.model("judge", reply=json.dumps({"findings": [finding("scene", "calm")]}))
+    row = judged_row(server, access, "A wooden pier leads into a calm lake.")
+    edit = {"sentence": 0, "text": "A wooden pier leads into a rough lake.", "findings": [0]}
+    server.model("refiner", reply=json.dumps({"edits": [edit]}))
+    server.model("judge", always="400")
+    stage = Refine(refiner=spec(server, "refiner"), judge=JudgeModel(spec(server, "judge", "video")), access=access)
+    done = through([row], stage)[0]
+    assert "rough" in done["caption"]
+    assert [f["resolved"] for f in done["findings"] if f["judge"] == "judge"] == [False]
+    assert "rejected" in [kind for _, kind in errors_of(done)]
+
+
+def test_what_a_refiner_failed_to_mend_is_tried_again(server: Server, access: Access) -> None:
+    server.model("judge", script=["answer"], reply=json.dumps({"findings": [finding("scene", "calm")]}))
+    row = judged_row(server, access, "A wooden pier leads into a calm lake.")
+    edit = {"sentence": 0, "text": "A wooden pier leads into a rough lake.", "findings": [0]}
+    server.model("refiner", script=["400"], reply=json.dumps({"edits": [edit]}))
+    server.model("judge", reply=json.dumps({"findings": []}))
+    stage = Refine(
+        refiner=spec(server, "refiner"),
+        judge=JudgeModel(spec(server, "judge", "video")),
+        access=Access(access.ledger + "2"),
+    )
+    done = through([row], stage)[0]
+    assert done["caption"] == "A wooden pier leads into a rough lake."
+    assert [f["resolved"] for f in done["findings"] if f["judge"] == "judge"] == [True]
+
+
+def test_an_edit_of_more_than_a_sentence_is_refused(server: Server, access: Access) -> None:
+    server.model("judge", reply=json.dumps({"findings": [finding("scene", "calm")]}))
+    row = judged_row(server, access, "A wooden pier leads into a calm lake.")
+    edit = {"sentence": 0, "text": "A pier leads into a lake. A dragon lands on it.", "findings": [0]}
+    server.model("refiner", reply=json.dumps({"edits": [edit]}))
+    done = through([row], Refine(refiner=spec(server, "refiner"), access=access))[0]
+    assert done["caption"] == row["draft"]
+    assert ("refine", "invalid") in errors_of(done)
+
+
+def test_an_integrator_may_write_narrative_elements_with_a_space(server: Server, access: Access) -> None:
+    told = [{"text": "The story ends happily.", "attribute": "narrative elements", "candidates": [0]}]
+    server.model("integrator", reply=json.dumps({"sentences": told, "conflicts": []}))
+    row = row_with(candidates=candidates("The story ends happily.", "The story ends well."))
+    done = through([row], Ensemble(integrator=spec(server, "integrator"), access=access), Decompose())[0]
+    assert done["attributes"]["narrative_elements"] == "The story ends happily."
+    assert errors_of(done) == []
+
+
+@pytest.mark.parametrize(
+    "corrections",
+    [
+        [{"sentence": 0, "text": "A purple dragon lands on the castle.", "reason": "no"}],
+        [{"sentence": 0, "text": text, "reason": "no"} for text in ("A pier leads into a lake.", "A lake.")],
+        [{"sentence": n, "text": "", "reason": "no"} for n in (0, 1)],
+        [{"sentence": 7, "text": "", "reason": "no"}],
+    ],
+)
+def test_a_correction_that_cannot_be_is_refused(server: Server, access: Access, corrections: list[dict]) -> None:
+    server.model("reviewer", reply=json.dumps({"missing": [], "inconsistent": corrections}))
+    told = ["A pier leads into a lake.", "A boat lies at it."]
+    row = {**row_with(), **UNMEASURED, "candidates": candidates(" ".join(told)), "draft": " ".join(told)}
+    row["sources"] = [{"sentence": text, "candidates": [0]} for text in told]
+    done = through([row], Review(reviewer=spec(server, "reviewer"), access=access))[0]
+    assert done["draft"] == row["draft"]
+    assert errors_of(done) == [("review", "invalid")]
+
+
+def test_a_time_that_a_judge_names_lies_in_the_clip(server: Server, access: Access) -> None:
+    times = [
+        {"time_start": 9, "time_end": 2},
+        {"time_start": None, "time_end": 3},
+        {"time_start": 900, "time_end": None},
+    ]
+    given = [{**finding("scene", word), **time} for word, time in zip(("wooden", "calm", "lake"), times, strict=True)]
+    server.model("judge", reply=json.dumps({"findings": given}))
+    row = judged_row(server, access, "A wooden pier leads into a calm lake.")
+    told = [(f["time_start"], f["time_end"]) for f in row["findings"] if f["judge"] == "judge"]
+    assert told == [(2.0, 9.0), (3.0, 3.0), (None, None)]
+
+
+def test_calls_under_way_elsewhere_are_kept_when_an_endpoint_is_dead(server: Server, access: Access) -> None:
+    server.model("annotator0", skill=Skill(), latency=1.0)
+    dead = spec(type("Nowhere", (), {"url": "http://127.0.0.1:9/v1"}), "nobody", "video", attempts=1)
+    annotators = (Annotator("slow", spec(server, "annotator0", "video")), Annotator("dead", dead))
+    with pytest.raises(EndpointError):
+        through(WORLD.rows(), Annotate(annotators=annotators, access=access))
+    paid = server.stats("annotator0")["requests"]
+    through(WORLD.rows(), Annotate(annotators=annotators[:1], access=access))
+    assert server.stats("annotator0")["requests"] == max(paid, len(WORLD.clips))
+
+
+def test_a_finding_that_the_measurements_dispute_drops_no_row() -> None:
+    disputed = {"resolved": False, "kind": "error", "confidence": 0.9, "judge": "judge", "disputed_by": "measured"}
+    row = row_with(caption="A pier.", attributes={"scene": "A pier."}, findings=[disputed], agreement=None)
+    assert through([row], Keep(rules=KeepRules(max_unresolved=0)))[0]["status"] == "kept"
