@@ -20,13 +20,14 @@ from asid_hf.verify import report as reports
 from asid_hf.verify.card import write_card
 from asid_hf.verify.circularity import shared_with_judge
 from asid_hf.verify.config import MEASURED, VerifyConfig
+from asid_hf.verify.config_models import without_keys
 from asid_hf.verify.earlier import WORK, describe_inputs, is_finished, refuse_loss, refuse_nothing_for_something
 from asid_hf.verify.engines.local import run_local
 from asid_hf.verify.engines.on_ray import run_ray
 from asid_hf.verify.inputs import gather_captions, new_rows
 from asid_hf.verify.journal import lasting
 from asid_hf.verify.model_stage import Access, ModelStage, models_of
-from asid_hf.verify.output import LEDGER, hold_output, write_dataset
+from asid_hf.verify.output import LEDGER, check_output, hold_output, write_dataset
 from asid_hf.verify.stage import Row, Stage, versions
 from asid_hf.verify.steps import Step, all_stages, steps_of
 from asid_hf.verify.transcribe import load_speech_models
@@ -92,11 +93,13 @@ def verify(
     require_embedded()
     started = time.time()
     output = Path(output)
-    access = Access(str(ledger or output / WORK / LEDGER), offline, config.prompts)
-    # What is absent, packages or a model's key, is to be known now, not clip by clip.
-    load_speech_models(config.recogniser, config.aligner, config.diariser, access)
+    kept_in = Path(ledger or output / WORK / LEDGER)
+    access = Access(str(kept_in), offline, config.prompts)
+    if offline:
+        config = without_keys(config)
     for model in models_of(all_stages(config, access)):
         model.key()
+    check_output(output, kept_in)  # before a recogniser behind an address opens the ledger in it
     by_id, bad_lines = gather_captions(captions) if captions else ({}, [])
     if captions and not by_id:
         first = f" The first: line {bad_lines[0].line}: {bad_lines[0].message}" if bad_lines else ""
@@ -105,9 +108,11 @@ def verify(
     rows = new_rows(videos, by_id)
     if not rows:
         raise InputError("There is no video to verify. Name files, folders, a pattern or a saved dataset.")
+    # What is absent is to be known now, not clip by clip.
+    load_speech_models(config.recogniser, config.aligner, config.diariser, access)
     stages = versions(all_stages(config))
     run = {"asid_hf": __version__, "config": repr(config), "stages": stages, **describe_inputs(rows, output)}
-    with hold_output(output, overwrite) as work:
+    with hold_output(output, overwrite, kept_in) as work:
         if not overwrite:
             refuse_loss(output, run)
         if is_finished(output, run):
@@ -225,7 +230,8 @@ def with_provenance(dataset: Dataset, config: VerifyConfig, stages: Sequence[Sta
     """
     made = _made_by(config, stages)
     fixed = {"asid_hf": __version__, "models": made["models"], "stages": versions(stages), "prompts": made["prompts"]}
-    tokens = [sum(t["input_tokens"] + t["output_tokens"] for t in timings) for timings in dataset["timings"]]
+    amounts = ("input_tokens", "output_tokens", "kept_tokens")
+    tokens = [sum(t[name] for t in timings for name in amounts) for timings in dataset["timings"]]
     column = [{**fixed, "tokens": count} for count in tokens]
     return dataset.remove_columns("provenance").add_column("provenance", column).cast(working_features())
 
