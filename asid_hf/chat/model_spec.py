@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from dataclasses import dataclass, field
@@ -16,7 +17,10 @@ _HUGGING_FACE = ("huggingface.co", "hf.co", "huggingface.cloud")
 
 
 class _Json(str):
-    """A value as JSON: one that can be hashed, whatever it holds."""
+    """A value as JSON: one that can be hashed, whatever it holds, and that shows a digest, since it may be a key."""
+
+    def __repr__(self) -> str:
+        return f"#{hashlib.sha256(self.encode()).hexdigest()[:8]}"
 
 
 @dataclass(frozen=True)

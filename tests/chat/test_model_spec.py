@@ -66,6 +66,13 @@ def test_further_parameters_of_any_shape_are_sent_and_can_be_hashed() -> None:
     assert replace(spec, model="another").parameters()["stop_token_ids"] == [1, 2]
 
 
+def test_further_parameters_are_recorded_by_a_digest_since_they_may_be_keys() -> None:
+    one, other = (ModelSpec("a-model", extra_body={"token": key}) for key in ("sk-secret", "sk-other"))
+    assert "secret" not in repr(one)
+    assert repr(one) == repr(replace(one)) != repr(other)
+    assert one.parameters()["token"] == "sk-secret"
+
+
 def test_a_local_model_is_published_by_its_name_alone(tmp_path: Path) -> None:
     assert ModelSpec(str(tmp_path / "my-model")).name == "my-model"
     assert ModelSpec("Qwen/Qwen2.5-Omni-7B").name == "Qwen/Qwen2.5-Omni-7B"
