@@ -28,7 +28,8 @@ def replay(
     from dataclasses import replace
 
     from asid_hf.prompts import PROMPTS
-    from asid_hf.verify.config import read_config, with_model
+    from asid_hf.verify.config import read_config
+    from asid_hf.verify.config_models import with_model
     from asid_hf.verify.replay import replay_stage, tell
 
     chosen = read_config(config, preset=preset)
@@ -40,7 +41,7 @@ def replay(
         "fuse": "fuser",
     }
     if model:
-        chosen = with_model(chosen, role.get(stage, stage), model)
+        chosen = with_model(chosen, role.get(stage, stage), model=model)
     if prompt:
         if stage not in PROMPTS:
             raise InputError(f"The stage {stage!r} has no prompt. Those with one: {', '.join(PROMPTS)}.")

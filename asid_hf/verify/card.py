@@ -6,6 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from asid_hf.verify.earlier import WORK
+from asid_hf.verify.output import CARD, is_our_card
 
 # The card names no `configs`: `datasets` would then know two folders of one name, or one before and after another run,
 # by the card alone, and open the earlier one's rows out of its cache.
@@ -22,10 +23,9 @@ def write_card(output: Path, report: dict) -> None:
     Example:
         >>> write_card(Path("out"), {})  # doctest: +SKIP
     """
-    card, ours = output / "README.md", output / WORK / "README.md"
-    if card.is_file() and not (ours.is_file() and ours.read_bytes() == card.read_bytes()):
+    if (output / CARD).is_file() and not is_our_card(output):
         return
-    for path in (ours, card):
+    for path in (output / WORK / CARD, output / CARD):
         path.write_text(render_card(report), encoding="utf-8")
 
 

@@ -18,7 +18,7 @@ from asid_hf.verify.keep import KEEP_ALL, KeepRules
 from asid_hf.verify.model_judge import JudgeModel
 
 PRESETS = ("measured", "single-endpoint", "paper")
-_ROLES = ("integrator", "reviewer", "decomposer", "refiner", "fuser")
+ROLES = ("integrator", "reviewer", "decomposer", "refiner", "fuser")
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class VerifyConfig:
             'a-model'
         """
         roles = {f"annotator {annotator.name}": annotator.model for annotator in self.annotators}
-        roles |= {role: getattr(self, role) for role in _ROLES if getattr(self, role) is not None}
+        roles |= {role: getattr(self, role) for role in ROLES if getattr(self, role) is not None}
         return roles | ({"judge": self.judge.model} if self.judge else {})
 
 
@@ -133,29 +133,6 @@ def read_config(
     return _build(VerifyConfig, values, str(path or "the configuration"))
 
 
-def with_model(config: VerifyConfig, role: str, model: str) -> VerifyConfig:
-    """The same configuration with another model id in one role (its address and settings stay).
-
-    Args:
-        config: the configuration.
-        role: integrator, reviewer, decomposer, refiner, fuser or judge.
-        model: the id.
-
-    Raises:
-        InputError: the role has no model that could be replaced.
-
-    Example:
-        >>> with_model(VerifyConfig(fuser=ModelSpec("a")), "fuser", "b").fuser.model
-        'b'
-    """
-    held = getattr(config, role, None)
-    if held is None:
-        raise InputError(f"The configuration has no {role} to put {model!r} in the place of.")
-    if isinstance(held, JudgeModel):
-        return replace(config, judge=replace(held, model=replace(held.model, model=model)))
-    return replace(config, **{role: replace(held, model=model)})
-
-
 def _preset(name: str) -> dict:
     if name not in PRESETS:
         raise InputError(f"{name!r} is no preset. Allowed: {', '.join(PRESETS)}.")
@@ -192,7 +169,7 @@ def _role(name: str, value: object, models: dict[str, ModelSpec], folder: Path) 
     """A setting with the models it names put in their place."""
     if name == "recogniser" and isinstance(value, str):
         return models.get(value, value)
-    if name in _ROLES:
+    if name in ROLES:
         return None if value is None else _model(value, models, name)
     if name == "judge" and value is not None:
         judge = value if isinstance(value, dict) else {"model": value}

@@ -23,34 +23,84 @@ if TYPE_CHECKING:
 
 _LOCK, _OLD = "lock", "old"
 LEDGER = "ledger.sqlite"  # of the calls, in the work folder
-_OURS = ("data", "report.json", "rejects.jsonl", "README.md")
+CARD = "README.md"
+_OURS = ("data", "report.json", "rejects.jsonl", CARD)
 
 
-def prepare_output(output: Path) -> Path:
-    """Make the output and its work folder; leave alone what is not ours.
+def is_our_card(output: Path) -> bool:
+    """Whether an output's card is as a run wrote it; one that its user edited is theirs.
+
+    Example:
+        >>> is_our_card(Path("no-such-output"))
+        False
+    """
+    card, ours = output / CARD, output / WORK / CARD
+    return card.is_file() and ours.is_file() and ours.read_bytes() == card.read_bytes()
+
+
+def check_output(output: Path, ledger: Path | None = None) -> None:
+    """Refuse an output that is not ours to write to; nothing is made.
 
     Args:
         output: the folder to write to.
+        ledger: file of the calls, which may lie in it already.
+
+    Raises:
+        OutputError: it is a file, holds files of somebody else, or cannot be looked into; or the ledger lies where
+            each run's dataset takes the place of the last one's.
+
+    Example:
+        >>> import tempfile
+        >>> check_output(Path(tempfile.mkdtemp()))
+    """
+    try:
+        if output.exists() and not output.is_dir():
+            raise OutputError(f"The output {output} is a file. Name a folder.")
+        foreign = output.is_dir() and not (output / WORK).is_dir()
+        if foreign and any(not is_of_ledger(path, ledger) for path in output.iterdir()):
+            raise OutputError(
+                f"The output {output} holds files that no run of asid verify wrote. Name a new or empty folder."
+            )
+    except OSError as error:
+        raise OutputError(f"The output {output} cannot be written: {error.strerror}.") from error
+    swapped = (output / name for name in ("data", f"{WORK}/data", f"{WORK}/{_OLD}"))
+    if ledger and any(is_of_ledger(path, ledger) for path in swapped):
+        raise OutputError(f"The ledger {ledger} lies among the dataset's files, which each run replaces. Name another.")
+
+
+def is_of_ledger(path: Path, ledger: Path | None) -> bool:
+    """Whether a path is the ledger's file, one that SQLite keeps beside it, or a folder that it lies in.
+
+    Example:
+        >>> [is_of_ledger(Path(name), Path("out/a.sqlite")) for name in ("out/a.sqlite-wal", "out", "out/b.sqlite")]
+        [True, True, False]
+    """
+    if ledger is None:
+        return False
+    given, kept = os.path.realpath(path), os.path.realpath(ledger)
+    return given in (kept, f"{kept}-wal", f"{kept}-shm", f"{kept}-journal") or kept.startswith(given + os.sep)
+
+
+def prepare_output(output: Path, ledger: Path | None = None) -> Path:
+    """Make the output and its work folder; leave alone what is not ours.
+
+    Args:
+        output, ledger: see `check_output`.
 
     Returns:
         The work folder inside the output.
 
     Raises:
-        OutputError: it is a file, holds files of somebody else, or cannot be written.
+        OutputError: as `check_output`, or it cannot be written.
 
     Example:
         >>> import tempfile
         >>> prepare_output(Path(tempfile.mkdtemp())).name
         '.asid'
     """
+    check_output(output, ledger)
     work = output / WORK
     try:
-        if output.exists() and not output.is_dir():
-            raise OutputError(f"The output {output} is a file. Name a folder.")
-        if output.is_dir() and any(output.iterdir()) and not work.is_dir():
-            raise OutputError(
-                f"The output {output} holds files that no run of asid verify wrote. Name a new or empty folder."
-            )
         work.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"The output {output} cannot be written: {error.strerror}.") from error
@@ -61,12 +111,13 @@ def prepare_output(output: Path) -> Path:
 
 
 @contextmanager
-def hold_output(output: Path, overwrite: bool = False) -> Iterator[Path]:
+def hold_output(output: Path, overwrite: bool = False, ledger: Path | None = None) -> Iterator[Path]:
     """Keep other runs from an output while this one works on it; the system lets go of it when a run is killed.
 
     Args:
         output: see `prepare_output`.
-        overwrite: take away what an earlier run wrote there.
+        overwrite: take away what an earlier run wrote there, but no ledger, and no card that was edited.
+        ledger: file of the calls, where it has a name of its own.
 
     Yields:
         The work folder inside the output.
@@ -80,7 +131,7 @@ def hold_output(output: Path, overwrite: bool = False) -> Iterator[Path]:
         ...     work.is_dir()
         True
     """
-    work = prepare_output(output)
+    work = prepare_output(output, ledger)
     lock = FileLock(work / _LOCK)
     try:
         lock.acquire(blocking=False)
@@ -94,8 +145,10 @@ def hold_output(output: Path, overwrite: bool = False) -> Iterator[Path]:
         if (work / _OLD).is_dir() and not (output / "data").exists():  # a run was killed between the two renamings
             (work / _OLD).rename(output / "data")
         if overwrite:
-            for path in [*(output / name for name in _OURS), *work.iterdir()]:
-                if path != work / _LOCK and not path.name.startswith(LEDGER):  # what was paid for stays
+            ours = [output / name for name in _OURS if name != CARD or is_our_card(output)]
+            for path in [*ours, *work.iterdir()]:
+                paid_for = path.name.startswith(LEDGER) or is_of_ledger(path, ledger)
+                if path != work / _LOCK and not paid_for:
                     shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         yield work
     except OSError as error:

@@ -20,10 +20,12 @@ from llm_server import Server
 from llm_world import World
 from model_runs import whole
 
-from asid_hf.errors import EndpointError, InputError
+from asid_hf.chat.model_spec import ModelSpec
+from asid_hf.errors import EndpointError, InputError, OutputError
 from asid_hf.prompts import PROMPTS
 from asid_hf.verify.circularity import require_independent_judge, shared_with_judge
 from asid_hf.verify.config import VerifyConfig, read_config
+from asid_hf.verify.config_models import with_models
 from asid_hf.verify.estimate import estimate
 from asid_hf.verify.inputs import new_rows
 from asid_hf.verify.pipeline import verify
@@ -90,6 +92,49 @@ def test_the_ledger_outlives_overwrite(models: Server, clips: list[Path], tmp_pa
     paid = requests(models)
     verify(clips[:2], tmp_path / "out", config=config(models), overwrite=True)
     assert requests(models) == paid
+
+
+def test_overwrite_spares_a_ledger_of_any_name_and_a_card_that_was_edited(
+    models: Server, clips: list[Path], tmp_path: Path
+) -> None:
+    ledger, card = tmp_path / "out" / ".asid" / "mine.sqlite", tmp_path / "out" / "README.md"
+    verify(clips[:1], tmp_path / "out", config=config(models), ledger=ledger)
+    paid = requests(models)
+    card.write_text("Mine.")
+    verify(clips[:1], tmp_path / "out", config=config(models), ledger=ledger, overwrite=True)
+    assert requests(models) == paid
+    assert card.read_text() == "Mine."
+    card.unlink()
+    for _ in range(2):
+        report = verify(clips[:1], tmp_path / "out", config=config(models), ledger=ledger, overwrite=True)
+    assert "Mine." not in card.read_text() and report["kept"] == 1
+
+
+def test_a_ledger_that_the_next_run_would_delete_is_refused(models: Server, clips: list[Path], tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="which each run replaces"):
+        verify(clips[:1], tmp_path / "out", config=config(models), ledger=tmp_path / "out" / "data" / "l.sqlite")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_recogniser_behind_an_address_makes_nothing_in_a_folder_of_somebody_else(tmp_path: Path) -> None:
+    foreign = tmp_path / "photos"
+    foreign.mkdir()
+    (foreign / "photo.jpg").write_bytes(b"mine")
+    remote = VerifyConfig(recogniser=ModelSpec("whisper", base_url="http://127.0.0.1:9/v1"))
+    for _ in range(2):
+        with pytest.raises(OutputError, match="no run of asid verify wrote"):
+            verify([tmp_path / "a.mp4"], foreign, config=remote, overwrite=True)
+    assert [path.name for path in foreign.iterdir()] == ["photo.jpg"]
+
+
+def test_offline_asks_for_no_key(models: Server, clips: list[Path], tmp_path: Path, monkeypatch) -> None:
+    verify(clips[:1], tmp_path / "one", config=config(models), ledger=tmp_path / "l.sqlite")
+    monkeypatch.delenv("KEY_THAT_IS_NOT_SET", raising=False)
+    keyed = with_models(config(models), lambda role, model: replace(model, api_key_env="KEY_THAT_IS_NOT_SET"))
+    with pytest.raises(InputError, match="KEY_THAT_IS_NOT_SET"):
+        verify(clips[:1], tmp_path / "two", config=keyed, ledger=tmp_path / "l.sqlite")
+    verify(clips[:1], tmp_path / "two", config=keyed, ledger=tmp_path / "l.sqlite", offline=True)
+    assert without_spent(rows_of(tmp_path / "one")) == without_spent(rows_of(tmp_path / "two"))
 
 
 def test_an_edited_prompt_asks_only_its_own_stage_again(models: Server, clips: list[Path], tmp_path: Path) -> None:
