@@ -15,7 +15,7 @@ from asid_hf.verify.sentences import quoted_ranges, split_sentences
 from asid_hf.verify.stage import Row
 from asid_hf.verify.words import content_words
 
-TOLD, JOINED = 0.7, 3  # share of a sentence's content words that as many verified sentences together must hold
+TOLD, JOINED = 0.8, 3  # share of a sentence's content words that as many verified sentences together must hold
 KEPT = 0.7  # share of an attribute sentence's content words that the caption must hold, in their order
 _NUMBER = re.compile(r"\d+")
 _DENIAL = re.compile(r"\b(?:not|no|never|none|nobody|nothing|without|neither|nor)\b|n['’]t\b", re.IGNORECASE)
