@@ -167,6 +167,8 @@ def compare(stages: tuple, clips: list[SimulatedClip], rows: list[dict]) -> bool
         print(line(stage.name, score, seconds))
         if faults(score) > worst:
             notes.append(f"{stage.name} leaves more faults than it found: {why(clips, before, texts)}")
+        elif faults(score) == worst:
+            notes.append(f"{stage.name} leaves as many faults as it found: it joins what was verified, and adds none")
         worst, before = faults(score), texts
     print("\n" + ("\n".join(notes) or "every stage leaves fewer faults than it found"))
     by_attribute(clips, batch["attributes"])
