@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import lru_cache
 
@@ -61,64 +62,91 @@ class Asker:
         kept = self.ledger.find(call.key)
         if kept is not None:
             try:
-                known = _usable(kept, request, check)
+                return self._found(call, _usable(kept, request, check))
             except ChatError:  # checked more strictly than when it was kept: it is asked again
                 if self.offline:
                     raise
-            else:
-                usage.count(hits=1)
-                self.ledger.count_hit(call)
-                return known
         if self.offline:
             raise self.ledger.failure(call.key) or ChatError(
                 "replay",
                 f"The ledger holds no answer of {call.model} to this call of {call.prompt}, and --offline is set.",
             )
-        return await self._once(call, request, check)
+        return await self._ask_model(call, request, check, kept.text if kept else None)
 
-    async def _once(self, call: Call, request: ChatRequest, check: Check | None) -> ChatReply:
-        """Two rows that ask the same at the same time share one call."""
-        if call.key in self._under_way:
-            shared = await asyncio.shield(self._under_way[call.key])
-            usage.count(hits=1)
-            return replace(shared, hit=True)
-        future = asyncio.get_running_loop().create_future()
-        self._under_way[call.key] = future
-        try:
-            reply = await self._ask_model(call, request, check)
-        except BaseException as error:
-            future.set_exception(error if isinstance(error, Exception) else ChatError("reset", "The call was stopped."))
-            future.exception()  # it is raised here; nobody else may wait for it
-            raise
-        else:
-            future.set_result(reply)
-            return reply
-        finally:
-            del self._under_way[call.key]
-
-    async def _ask_model(self, call: Call, request: ChatRequest, check: Check | None) -> ChatReply:
+    async def _ask_model(self, call: Call, request: ChatRequest, check: Check | None, refused: str | None) -> ChatReply:
+        """Ask, and once more where the reply cannot be used; `refused` is the text of a kept answer that cannot."""
         for ask in range(ASKS):
-            reply = await self._complete(call, request)
-            usage.count(calls=1, input_tokens=reply.input_tokens, output_tokens=reply.output_tokens)
-            try:
-                usable = _usable(reply, request, check)
-            except ChatError as error:
-                usage.count(failures=1)
-                await self.ledger.keep_failure(call, error.kind, str(error), reply)
-                if ask == ASKS - 1 or error.kind not in _OURS:
-                    raise
-                request = _asked_again(request, reply, error)
-                continue
-            await self.ledger.keep(call, reply)
-            return usable
+            async with self._reply(call, request, refused) as (reply, paid):
+                try:
+                    usable = _usable(reply, request, check)
+                except ChatError as error:
+                    if paid:
+                        usage.count(failures=1)
+                        await self.ledger.keep_failure(call, error.kind, str(error), reply)
+                    if ask == ASKS - 1 or error.kind not in _OURS:
+                        raise
+                    request = _asked_again(request, reply, error)
+                    continue
+                kept = await self.ledger.keep(call, reply, refused)
+                return await self._settled(call, request, check, usable, kept) if paid else self._found(call, usable)
         raise AssertionError("unreachable: the last ask returns or raises")
+
+    async def _settled(
+        self, call: Call, request: ChatRequest, check: Check | None, usable: ChatReply, kept: ChatReply
+    ) -> ChatReply:
+        """What to use of an answer that was paid for: another process's, if that was kept first, so that the run can be
+        repeated from the ledger."""
+        if kept.same(usable):
+            return usable
+        try:
+            known = _usable(kept, request, check)
+        except ChatError:
+            await self.ledger.keep(call, usable, kept.text)
+            return usable
+        await self.ledger.keep_failure(call, "superseded", "Another answer to this call was kept first.", usable)
+        return known
+
+    @asynccontextmanager
+    async def _reply(self, call: Call, request: ChatRequest, refused: str | None) -> AsyncIterator[tuple]:
+        """A reply as it came, and whether it was paid for here: those that ask the same at the same time, until the one
+        that pays is done with it, share one; each checks it for itself."""
+        key = request.key(self.backend.model)
+        if key in self._under_way:
+            yield replace(await asyncio.shield(self._under_way[key]), hit=True), False
+            return
+        future = asyncio.get_running_loop().create_future()
+        self._under_way[key] = future
+        try:
+            reply = await self._complete(call, replace(request, known=lambda: self._known(call, refused)))
+            future.set_result(reply)
+            yield reply, not reply.hit
+        except BaseException as error:
+            if not future.done():
+                stopped = ChatError("reset", "The call was stopped.")
+                future.set_exception(error if isinstance(error, Exception) else stopped)
+                future.exception()  # it is raised here; nobody else may wait for it
+            raise
+        finally:
+            del self._under_way[key]
+
+    def _known(self, call: Call, refused: str | None) -> ChatReply | None:
+        kept = self.ledger.find(call.key)
+        return None if kept is None or kept.text == refused else kept
+
+    def _found(self, call: Call, reply: ChatReply) -> ChatReply:
+        usage.count(hits=1, kept_tokens=(reply.input_tokens or 0) + (reply.output_tokens or 0))
+        self.ledger.count_hit(call)
+        return replace(reply, hit=True)
 
     async def _complete(self, call: Call, request: ChatRequest) -> ChatReply:
         async def on_fault(error: ChatError) -> None:
             usage.count(failures=1)
             await self.ledger.keep_failure(call, error.kind, str(error))
 
-        return await self.backend.complete(request, on_fault)
+        reply = await self.backend.complete(request, on_fault)
+        if not reply.hit:
+            usage.count(calls=1, input_tokens=reply.input_tokens, output_tokens=reply.output_tokens)
+        return reply
 
 
 def asker_of(spec: ModelSpec, ledger: str, offline: bool = False) -> Asker:

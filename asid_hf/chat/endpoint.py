@@ -75,6 +75,8 @@ class Endpoint:
         async with self.limiter.slot():
             if self._deaths > deaths:
                 raise self._dead
+            if known := request.known():
+                return known
             try:
                 messages = await self._messages(request)  # only now: clips of calls that wait would fill memory
             except ChatError as error:

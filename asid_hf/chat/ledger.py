@@ -7,6 +7,7 @@ key. Answers of many calls in flight are committed together: one sync of the dis
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import contextlib
 import os
@@ -14,17 +15,20 @@ import sqlite3
 import threading
 import time
 import weakref
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from asid_hf.chat.ledger_file import KEEP_ANSWER, KEEP_FAILURE, connect, make_folder, unusable
+from asid_hf.chat.ledger_file import COUNT_REPLACED, KEEP_ANSWER, KEEP_FAILURE, connect, make_folder, unusable
 from asid_hf.chat.ledger_writer import Writer
 from asid_hf.chat.messages import ChatError, ChatReply
 from asid_hf.errors import OutputError
 
 _FIND = "SELECT text, finish_reason, input_tokens, output_tokens, latency FROM answers WHERE key = ?"
-_FIND_FAILURE = "SELECT kind, message FROM failures WHERE key = ? ORDER BY time DESC, rowid DESC LIMIT 1"
+_FIND_FAILURE = (
+    "SELECT kind, message FROM failures WHERE key = ? AND kind <> 'superseded' ORDER BY time DESC, rowid DESC LIMIT 1"
+)
 LONGEST_MESSAGE = 2000  # characters of a failure's message
 _LARGEST = 2**63 - 1  # SQLite's; a server may tell any number of tokens
 _AT_EXIT = 10.0  # s
@@ -80,13 +84,27 @@ class Ledger:
         row = self._first(_FIND_FAILURE, key)
         return None if row is None else ChatError(*row)
 
-    async def keep(self, call: Call, reply: ChatReply) -> None:
-        """Keep an answer, in the place of an earlier one; it is on the disk when this returns.
+    async def keep(self, call: Call, reply: ChatReply, instead_of: str | None = None) -> ChatReply:
+        """Keep an answer where there is none yet; an answer is on the disk when this returns.
+
+        Args:
+            call: whose.
+            reply: the answer.
+            instead_of: text of an answer that cannot be used: it is replaced, and counted as superseded.
+
+        Returns:
+            The answer that is kept: this one, or an earlier one of this or another process.
 
         Raises:
             OutputError: it cannot be written.
         """
-        await self._writer.put(KEEP_ANSWER, (*call, _text(reply.finish_reason), *_amounts(reply), _text(reply.text)))
+        text, finish_reason = _text(reply.text), _text(reply.finish_reason)
+        rows = [(KEEP_ANSWER, (*call, finish_reason, *_amounts(reply), text, instead_of))]
+        if instead_of is not None:
+            rows.insert(0, (COUNT_REPLACED, ("Another answer took its place.", call.key, instead_of)))
+        await asyncio.gather(*(self._writer.put(*row) for row in rows))
+        kept = self.find(call.key)
+        return reply if kept is None or kept.same(replace(reply, text=text, finish_reason=finish_reason)) else kept
 
     async def keep_failure(self, call: Call, kind: str, message: str, reply: ChatReply | None = None) -> None:
         """Record a failed attempt, with the tokens it cost; it is never served as an answer.

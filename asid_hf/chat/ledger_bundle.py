@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from asid_hf.chat.bundle_line import MOST_BYTES, Record, header_line, read_header, read_record, record_line
-from asid_hf.chat.ledger_file import ANSWER, FAILURE, KEEP_ANSWER, KEEP_FAILURE, connect, make_folder, unusable
+from asid_hf.chat.ledger_file import ANSWER, FAILURE, KEEP_FAILURE, REPLACE_ANSWER, connect, make_folder, unusable
 from asid_hf.chat.ledger_stats import Selection
 from asid_hf.errors import InputError, OutputError
 
@@ -140,7 +140,7 @@ def _take(ledger: sqlite3.Connection, kind: str, values: tuple, overwrite: bool,
         return
     done.conflicts += here is not None
     if here is None or overwrite:
-        ledger.execute(KEEP_ANSWER, values)
+        ledger.execute(REPLACE_ANSWER, values)
         done.answers += here is None
 
 

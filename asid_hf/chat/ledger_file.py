@@ -13,7 +13,18 @@ _COUNTED = ("input_tokens", "output_tokens", "latency", "time")
 ANSWER = ("key", "stage", "model", "prompt", "finish_reason", *_COUNTED, "text")
 FAILURE = ("key", "stage", "model", "prompt", "kind", *_COUNTED, "message")
 """Columns of the two tables, in their order: what is long stands last, so that counting need not read it."""
-KEEP_ANSWER = f"INSERT OR REPLACE INTO answers VALUES ({', '.join('?' * len(ANSWER))})"
+KEEP_ANSWER = (
+    f"INSERT INTO answers VALUES ({', '.join('?' * len(ANSWER))}) ON CONFLICT (key) DO UPDATE SET "
+    f"{', '.join(f'{column} = excluded.{column}' for column in ANSWER)} WHERE text = ?"
+)
+"""An answer, and the text of the one in whose place it may be kept; any other stays: who came first is right."""
+REPLACE_ANSWER = f"INSERT OR REPLACE INTO answers VALUES ({', '.join('?' * len(ANSWER))})"
+COUNT_REPLACED = (
+    f"INSERT INTO failures SELECT key, stage, model, prompt, 'superseded', {', '.join(_COUNTED)}, ? FROM answers "
+    "WHERE key = ? AND text = ? AND NOT EXISTS (SELECT 1 FROM failures AS counted WHERE counted.key = answers.key "
+    "AND counted.kind = 'superseded' AND counted.time = answers.time)"
+)
+"""Moves an answer that will be replaced, known by its text, to the calls that were paid and are not used."""
 KEEP_FAILURE = f"INSERT INTO failures VALUES ({', '.join('?' * len(FAILURE))})"
 
 _OURS = 0x41534944  # "ASID", SQLite's application_id: another program's database is never written to

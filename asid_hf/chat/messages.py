@@ -33,6 +33,7 @@ FAULTS = (
     "invalid",  # JSON of the right shape that says what cannot be
     "media",  # the clip cannot be put into a form the model takes
     "replay",  # not in the ledger, and no network wanted
+    "superseded",  # paid, and not used: another answer to the same call was kept first, or took its place
 )
 """Why a call failed, for counting."""
 
@@ -113,6 +114,7 @@ class ChatRequest:
         parameters: what goes to the model beside the messages (temperature, max_tokens, seed, ...).
         media: in what form a clip among the messages is sent, see `ModelSpec.media_form`; () without one.
         attempt: 0, or the number of the re-ask.
+        known: an answer that has come from elsewhere, if one has; asked when it is this call's turn to go out.
 
     Example:
         >>> request = ChatRequest((Message("user", ("Hello",)),), "greet@1")
@@ -126,6 +128,7 @@ class ChatRequest:
     parameters: dict = field(default_factory=dict)
     media: tuple = ()
     attempt: int = 0
+    known: Callable[[], ChatReply | None] = field(default=lambda: None, repr=False, compare=False)
 
     def key(self, model: str) -> str:
         """The content address of this call to a model: hex SHA-256 of all that can change the answer."""
@@ -153,6 +156,10 @@ class ChatReply:
     latency: float = 0.0
     parsed: object = None
     hit: bool = False
+
+    def same(self, other: ChatReply) -> bool:
+        """Whether this is one reply with the other, of however equal words."""
+        return (self.text, self.finish_reason, self.latency) == (other.text, other.finish_reason, other.latency)
 
 
 OnFault = Callable[[ChatError], Awaitable[None]]

@@ -15,6 +15,7 @@ from asid_hf.chat import usage
 from asid_hf.chat.asking import Asker, asker_of, request_of
 from asid_hf.chat.ledger import Ledger
 from asid_hf.chat.ledger_file import connect
+from asid_hf.chat.ledger_stats import ledger_stats
 from asid_hf.chat.messages import ChatError, ChatReply, ChatRequest, Message
 from asid_hf.chat.model_spec import ModelSpec
 
@@ -117,6 +118,74 @@ def test_equal_calls_share_a_failure(ledger: Ledger) -> None:
     assert len(failures(ledger)) == 1
 
 
+def test_each_that_shares_a_reply_checks_it_for_itself(ledger: Ledger) -> None:
+    backend = MemoryBackend(lambda request: '{"n": 3}', seconds=0.05)
+    asker = Asker(backend, ledger)
+
+    async def together() -> list[ChatReply]:
+        checks = [lambda value, row=row: (row, value["n"]) for row in "abc"]
+        return await asyncio.gather(*(asker.ask("count", request(schema=COUNT), check) for check in checks))
+
+    replies = asyncio.run(together())
+    assert [(reply.parsed, reply.hit) for reply in replies] == [(("a", 3), False), (("b", 3), True), (("c", 3), True)]
+    ledger.flush()
+    assert len(backend.asked) == 1 and ledger_stats(ledger.path)["hits"] == 2
+
+
+@pytest.mark.parametrize("strict", [0, 1])
+def test_one_whose_check_refuses_a_shared_reply_asks_again_for_itself(ledger: Ledger, strict: int) -> None:
+    backend = MemoryBackend(lambda request: '{"n": 3}' if request.attempt else '{"n": 99}', seconds=0.05)
+    asker = Asker(backend, ledger)
+
+    def few(value: dict) -> int:
+        if value["n"] > 10:
+            raise ChatError("invalid", "too many")
+        return value["n"]
+
+    async def together() -> list[ChatReply]:
+        checks = [few if row == strict else lambda value: value["n"] for row in range(2)]
+        return await asyncio.gather(*(asker.ask("count", request(schema=COUNT), check) for check in checks))
+
+    replies = asyncio.run(together())
+    assert replies[strict].parsed == 3 and replies[1 - strict].parsed in (3, 99)
+    assert len(backend.asked) == 2
+    assert not asker._under_way
+
+
+def test_of_two_runs_that_pay_for_one_call_both_use_the_answer_that_was_kept(ledger: Ledger) -> None:
+    """Else a run could not be repeated from its ledger."""
+    backends = [MemoryBackend(lambda request: "first", 0.02), MemoryBackend(lambda request: "second too", 0.1)]
+    askers = [Asker(backend, Ledger(ledger.path)) for backend in backends]
+
+    async def together() -> list[ChatReply]:
+        return await asyncio.gather(*(asker.ask("count", request()) for asker in askers))
+
+    assert [reply.text for reply in asyncio.run(together())] == ["first", "first"]
+    assert ledger.find(request().key("in-memory")).text == "first"
+    stats = ledger_stats(ledger.path)
+    assert (stats["calls"], stats["answers"], stats["failures"]) == (2, 1, {"superseded": 1})
+    assert (stats["input_tokens"], stats["output_tokens"]) == (4, 3)
+
+
+def test_an_answer_kept_first_that_cannot_be_used_here_is_replaced(ledger: Ledger) -> None:
+    backends = [MemoryBackend(lambda request: '{"n": 99}', 0.02), MemoryBackend(lambda request: '{"n": 3}', 0.1)]
+    askers = [Asker(backend, Ledger(ledger.path)) for backend in backends]
+
+    def few(value: dict) -> int:
+        if value["n"] > 10:
+            raise ChatError("invalid", "too many")
+        return value["n"]
+
+    async def together() -> list[ChatReply]:
+        lax, strict = request(schema=COUNT), request(schema=COUNT)
+        return await asyncio.gather(askers[0].ask("count", lax), askers[1].ask("count", strict, few))
+
+    assert [reply.parsed for reply in asyncio.run(together())] == [{"n": 99}, 3]
+    assert ledger.find(request(schema=COUNT).key("in-memory")).text == '{"n": 3}'
+    assert ledger_stats(ledger.path)["failures"] == {"superseded": 1}
+    assert ledger_stats(ledger.path)["calls"] == 2
+
+
 def test_one_who_stops_waiting_stops_no_other(ledger: Ledger) -> None:
     backend = MemoryBackend(lambda request: "Three.", seconds=0.05)
     asker = Asker(backend, ledger)
@@ -161,6 +230,8 @@ def test_a_kept_answer_that_a_new_check_refuses_is_paid_again_and_replaced(ledge
         reply = asked(Asker(backend, ledger), request(schema=COUNT), check=few)[0]
         assert (reply.parsed, reply.hit) == (3, hit)
     assert len(backend.asked) == 2
+    ledger.flush()
+    assert failures(ledger) == [("superseded", 2, 2)]  # it was paid
 
 
 def test_offline_answers_come_from_the_ledger_alone(ledger: Ledger) -> None:
@@ -207,7 +278,8 @@ def test_a_row_counts_what_it_paid_found_and_lost(ledger: Ledger) -> None:
 
     counts = asyncio.run(row())
     shown = sum(len(part.split()) for message in asker.backend.asked[1].messages for part in message.content)
-    assert counts == {"calls": 2, "hits": 1, "failures": 1, "input_tokens": 2 + shown, "output_tokens": 1 + 2}
+    paid = {"calls": 2, "failures": 1, "input_tokens": 2 + shown, "output_tokens": 1 + 2}
+    assert counts == {**paid, "hits": 1, "kept_tokens": shown + 2}
 
 
 def test_an_asker_is_one_a_model_and_ledger(tmp_path: Path) -> None:

@@ -268,6 +268,19 @@ def test_concurrency_falls_to_what_the_server_bears_and_recovers(
     assert server.stats("m")["kinds"] == {"answer": 200}
 
 
+def test_two_runs_on_one_ledger_share_what_the_other_paid_while_a_call_waited(server: Server, tmp_path: Path) -> None:
+    server.model("m", latency=0.03)
+    askers = [Asker(endpoint(server, concurrency=1), Ledger(tmp_path / "ledger.sqlite")) for _ in range(2)]
+    calls = [[request(str(n)) for n in range(6)], [request(str(n)) for n in reversed(range(6))]]
+
+    async def together() -> list[ChatReply]:
+        asked = (asker.ask("s", one) for asker, mine in zip(askers, calls, strict=True) for one in mine)
+        return await asyncio.gather(*asked)
+
+    assert [reply.text for reply in loop.run(together())] == [*"012345", *"543210"]
+    assert server.stats("m")["requests"] <= 8  # six, and what both begin in the middle
+
+
 def test_more_than_a_hundred_connections_at_once(server: Server) -> None:
     server.model("m", latency=0.4)
     replies, faults = ask(endpoint(server, concurrency=150, timeout=30.0), *[request(str(i)) for i in range(150)])

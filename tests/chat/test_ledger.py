@@ -18,6 +18,7 @@ import pytest
 
 from asid_hf.chat.ledger import Call, Ledger, open_ledger
 from asid_hf.chat.ledger_file import VERSION, connect
+from asid_hf.chat.ledger_stats import ledger_stats
 from asid_hf.chat.messages import ChatReply
 from asid_hf.errors import OutputError
 
@@ -77,11 +78,18 @@ def test_an_answer_is_found_again_as_it_was(path: Path) -> None:
     assert Ledger(path).find("b") is None
 
 
-def test_an_answer_asked_for_anew_takes_the_place_of_the_old_one(path: Path) -> None:
+def test_the_first_answer_stays_unless_it_is_named_as_unusable(path: Path) -> None:
     ledger = open_ledger(path)
-    keep(ledger, "a")
-    keep(ledger, "a", reply=ChatReply("A cat sits."))
-    assert ledger.find("a").text == "A cat sits."
+
+    def kept(text: str, instead_of: str | None = None) -> str:
+        return asyncio.run(ledger.keep(call("a"), ChatReply(text), instead_of)).text
+
+    assert kept("A dog runs.") == "A dog runs."
+    assert kept("A cat sits.") == "A dog runs."
+    assert kept("A cat sits.", instead_of="A dog runs.") == "A cat sits."
+    assert kept("A fox lies.", instead_of="A dog runs.") == "A cat sits."  # another process was faster
+    assert ledger.find("a").text == "A cat sits." and ledger.failure("a") is None
+    assert ledger_stats(path)["failures"] == {"superseded": 1}
 
 
 def test_a_failure_is_recorded_and_is_no_answer(path: Path) -> None:
