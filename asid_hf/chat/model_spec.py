@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -13,6 +14,9 @@ from asid_hf.errors import InputError
 
 BACKENDS = ("endpoint", "transformers")
 STRUCTURED = ("json_schema", "json_object", "tgi", "none")
+_ABOVE_0 = ("concurrency", "timeout", "deadline", "attempts", "fps", "max_frames", "max_pixels", "max_bytes")
+_ABOVE_0 += ("max_tokens", "top_p", "max_seconds")
+_FROM_0 = ("temperature", "input_price", "output_price")
 _HUGGING_FACE = ("huggingface.co", "hf.co", "huggingface.cloud")
 
 
@@ -95,9 +99,20 @@ class ModelSpec:
             raise InputError(
                 f"The model {self.model} accepts {', '.join(sorted(unknown))}. Allowed: {', '.join(MODALITIES)}."
             )
-        for name in ("concurrency", "timeout", "deadline", "attempts", "fps", "max_frames", "max_pixels", "max_bytes"):
-            if getattr(self, name) <= 0:
-                raise InputError(f"{name} of the model {self.model} is {getattr(self, name)}. It has to be above 0.")
+        for name in (*_ABOVE_0, *_FROM_0):
+            value = getattr(self, name)
+            if value is None:
+                continue
+            if not (0 < value < math.inf or (value == 0 and name in _FROM_0)):
+                wanted = "0 or above" if name in _FROM_0 else "above 0"
+                raise InputError(f"{name} of the model {self.model} is {value}. It has to be {wanted}, and finite.")
+        if self.top_p is not None and self.top_p > 1:
+            raise InputError(f"top_p of the model {self.model} is {self.top_p}. It has to be 1 or below.")
+        if self.provider is not None and self.base_url is not None:
+            raise InputError(
+                f"The model {self.model} has both base_url and provider. A provider is of Hugging Face's Inference "
+                "Providers, which have no base_url: leave one out."
+            )
         if self.base_url is not None:
             self._check_address(self.base_url)
 

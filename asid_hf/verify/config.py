@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import MISSING, dataclass, fields
 from importlib.resources import files
 from pathlib import Path
 from types import UnionType
@@ -12,8 +12,11 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from asid_hf.chat.model_spec import ModelSpec
 from asid_hf.errors import InputError
-from asid_hf.prompts import DATA_RULE, PROMPTS, Prompt
+from asid_hf.prompts import Prompt
 from asid_hf.verify.annotate import Annotator
+from asid_hf.verify.config_checks import check_annotators, check_keep
+from asid_hf.verify.config_prompts import read_prompts
+from asid_hf.verify.config_yaml import load_yaml, parse_yaml
 from asid_hf.verify.keep import KEEP_ALL, KeepRules
 from asid_hf.verify.model_judge import JudgeModel
 
@@ -69,9 +72,8 @@ class VerifyConfig:
     prompts: tuple[Prompt, ...] = ()
 
     def __post_init__(self) -> None:
-        names = [annotator.name for annotator in self.annotators]
-        if len(set(names)) < len(names):
-            raise InputError(f"Two annotators have one name ({', '.join(names)}). Give each its own.")
+        check_annotators(self.annotators)
+        check_keep(self.keep)
         if not 1 <= self.max_rounds <= 10:
             raise InputError(f"max_rounds is {self.max_rounds}. It has to lie within 1 and 10.")
 
@@ -102,7 +104,7 @@ def read_config(
 
     The file has the fields of `VerifyConfig`. `models` names models (the fields of `ModelSpec`), and every role names
     one of those; `preset` starts from a preset; `prompts` maps the name of a prompt to a file with its task, relative
-    to the configuration, or to the task itself.
+    to the configuration, or to the task itself (see `asid_hf.verify.config_prompts`).
 
     Args:
         path: a YAML file; none: the preset alone.
@@ -114,13 +116,14 @@ def read_config(
         The configuration.
 
     Raises:
-        InputError: the file cannot be read, a key or value is not allowed, or a role names no model.
+        InputError: the file cannot be read, a key or value is not allowed, a role names no model, or none names the
+            `endpoint` given.
 
     Example:
         >>> read_config(preset="single-endpoint", endpoint=ModelSpec("a-model")).judge.model.model
         'a-model'
     """
-    given = _load(Path(path)) if path else {}
+    given = load_yaml(Path(path)) if path else {}
     named = given.pop("preset", None)
     if preset and named and preset != named:
         raise InputError(f"{path} starts from the preset {named!r}, and {preset!r} was asked for. Name one.")
@@ -130,37 +133,24 @@ def read_config(
     allowed = {field.name for field in fields(VerifyConfig)}
     _known_keys(merged, allowed | {"models", "preset"}, str(path or "the configuration"))
     values = {name: _role(name, value, models, folder) for name, value in merged.items()}
-    return _build(VerifyConfig, values, str(path or "the configuration"))
+    config = _build(VerifyConfig, values, str(path or "the configuration"))
+    if endpoint and not any(model is endpoint for model in (*config.models().values(), config.recogniser)):
+        raise InputError(
+            f"The model {endpoint.name} is given (--model), and no role of {path or f'the preset {preset}'} names it: "
+            "write `judge: endpoint`, or another role, or leave --model out."
+        )
+    return config
 
 
 def _preset(name: str) -> dict:
     if name not in PRESETS:
         raise InputError(f"{name!r} is no preset. Allowed: {', '.join(PRESETS)}.")
-    return _parse(files("asid_hf.verify").joinpath("presets", f"{name}.yaml").read_text(encoding="utf-8"), name)
-
-
-def _load(path: Path) -> dict:
-    try:
-        return _parse(path.read_text(encoding="utf-8"), str(path))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"The configuration {path} cannot be read: {error}.") from error
-
-
-def _parse(text: str, name: str) -> dict:
-    import yaml
-
-    try:
-        value = yaml.safe_load(text) or {}
-    except yaml.YAMLError as error:
-        raise InputError(f"{name} is no YAML: {' '.join(str(error).split())}.") from error
-    if not isinstance(value, dict):
-        raise InputError(f"{name} holds {type(value).__name__}; a mapping of settings is wanted.")
-    return value
+    return parse_yaml(files("asid_hf.verify").joinpath("presets", f"{name}.yaml").read_text(encoding="utf-8"), name)
 
 
 def _models(given: object, endpoint: ModelSpec | None) -> dict[str, ModelSpec]:
     if not isinstance(given, dict):
-        raise InputError("`models` has to map names to models.")
+        raise InputError("`models` has to map names to models, as `models: {judge: {model: ID}}`.")
     models = {str(name): _build(ModelSpec, value, f"models.{name}") for name, value in given.items()}
     return {**models, "endpoint": endpoint} if endpoint else models
 
@@ -179,16 +169,25 @@ def _role(name: str, value: object, models: dict[str, ModelSpec], folder: Path) 
     if name == "keep":
         return _build(KeepRules, value or {}, name)
     if name == "prompts":
-        return tuple(_prompt(prompt, text, folder) for prompt, text in (value or {}).items())
+        return read_prompts(value or {}, folder)
     return value
 
 
 def _annotator(entry: object, models: dict[str, ModelSpec], place: str) -> Annotator:
     entry = entry if isinstance(entry, dict) else {"name": entry, "model": entry}
+    if "name" not in entry:
+        raise InputError(f"{place} lacks a setting: name, which its captions are signed with.")
     return _build(Annotator, {**entry, "model": _model(entry.get("model"), models, place)}, place)
 
 
 def _model(name: object, models: dict[str, ModelSpec], place: str) -> ModelSpec:
+    if isinstance(name, dict):
+        raise InputError(
+            f"{place} describes a model; a role holds the name of one. Put the description under `models`, as "
+            f"`models: {{NAME: ...}}`, and write `{place}: NAME`."
+        )
+    if name is None:
+        raise InputError(f"{place} names no model: write the name of one of `models` ({', '.join(models) or 'none'}).")
     if not isinstance(name, str) or name not in models:
         known = ", ".join(models) or "none"
         raise InputError(
@@ -199,16 +198,6 @@ def _model(name: object, models: dict[str, ModelSpec], place: str) -> ModelSpec:
     return models[name]
 
 
-def _prompt(name: str, given: object, folder: Path) -> Prompt:
-    if name not in PROMPTS or not isinstance(given, str):
-        raise InputError(f"prompts.{name} is unknown or no text. Allowed: {', '.join(PROMPTS)}, each a file or a text.")
-    file = folder / given if "\n" not in given and len(given) < 250 else None
-    task = file.read_text(encoding="utf-8").strip() if file and file.is_file() else given.strip()
-    ours = PROMPTS[name]
-    rule = ours.system if DATA_RULE in ours.system else f"{ours.system} {DATA_RULE}"
-    return replace(ours, system=rule, task=task)
-
-
 def _build(kind: type, value: object, place: str) -> Any:
     if isinstance(value, kind):
         return value
@@ -216,19 +205,17 @@ def _build(kind: type, value: object, place: str) -> Any:
         raise InputError(f"{place} is {value!r}; a mapping with {', '.join(f.name for f in fields(kind))} is wanted.")
     hints = get_type_hints(kind)
     _known_keys(value, set(hints), place)
-    checked = {name: _typed(item, hints[name], f"{place}.{name}") for name, item in value.items()}
-    try:
-        return kind(**checked)
-    except TypeError as error:
-        raise InputError(f"{place} lacks a setting: {error}.") from error
+    lacking = [f.name for f in fields(kind) if f.default is MISSING and f.name not in value]
+    if lacking:
+        raise InputError(f"{place} lacks a setting: {', '.join(lacking)}.")
+    return kind(**{name: _typed(item, hints[name], f"{place}.{name}") for name, item in value.items()})
 
 
 def _typed(value: object, hint: Any, place: str) -> object:
     """A value of a declared type: lists become tuples, whole numbers pass for real ones, nothing else is bent."""
     if get_origin(hint) is tuple:
-        if isinstance(value, dict):
-            return tuple(value.items())
-        return tuple(_listed(value, place)) if not isinstance(value, tuple) else value
+        one = get_args(hint)[0]
+        return tuple(_typed(item, one, f"{place}[{i}]") for i, item in enumerate(_listed(value, place)))
     kinds = get_args(hint) if isinstance(hint, UnionType) else (hint,)
     if float in kinds and isinstance(value, int) and not isinstance(value, bool):
         return float(value)

@@ -25,11 +25,14 @@ from asid_hf.errors import EndpointError, InputError, OutputError
 from asid_hf.prompts import PROMPTS
 from asid_hf.verify.circularity import require_independent_judge, shared_with_judge
 from asid_hf.verify.config import VerifyConfig, read_config
+from asid_hf.verify.config_checks import STAGES
 from asid_hf.verify.config_models import with_models
 from asid_hf.verify.estimate import estimate
 from asid_hf.verify.inputs import new_rows
+from asid_hf.verify.keep import KeepRules
 from asid_hf.verify.pipeline import verify
 from asid_hf.verify.replay import replay_stage
+from asid_hf.verify.steps import all_stages
 
 WORLD = World(6, seed=8)
 ROLES = ("annotator0", "annotator1", "integrator", "reviewer", "judge", "refiner", "fuser")
@@ -262,11 +265,12 @@ def test_the_command_runs_the_paper_preset_and_prints_what_it_cost(
 ) -> None:
     file = config_file(models, tmp_path / "run.yaml")
     arguments = ["verify", *map(str, clips[:2]), "--config", str(file), "--output", str(tmp_path / "out")]
+    arguments += ["--independent-judge"]
     dry = asid(*arguments, "--dry-run")
     assert "Nothing was asked" in dry.stdout
     assert sum(requests(models).values()) == 0
     told = asid(*arguments)
-    assert "circular" in told.stdout  # the preset's refiner is its judge
+    assert "circular" not in told.stdout
     assert "tokens in" in told.stdout
     assert requests(models)["judge"] >= 16  # attribute by attribute
     assert (tmp_path / "out" / "README.md").is_file()
@@ -317,6 +321,27 @@ def test_a_run_killed_at_half_pays_again_only_what_was_under_way(
             "cannot be called 'given'",
         ),
         ({"preset": "papers"}, "'papers' is no preset"),
+        ({"prompts": {"judge": "my_jugde.txt"}}, "my_jugde.txt of the prompt judge cannot be read: No such file"),
+        ({"prompts": {"judge": "my judge.md"}}, "my judge.md of the prompt judge cannot be read"),
+        ({"prompts": {"judge": "  "}}, "prompts.judge is empty"),
+        ({"prompts": ["judge"]}, "prompts is ['judge']; a mapping is wanted"),
+        ({"keep": {"require_stages": ["anotate"]}}, "names 'anotate'. Did you mean annotate"),
+        ({"keep": {"require_stages": "annotate"}}, "a list is wanted"),
+        ({"keep": {"max_unresolved": -1}}, "max_unresolved is -1"),
+        ({"keep": {"min_words": -3}}, "min_words is -3"),
+        ({"keep": {"min_duration": float("nan")}}, "min_duration is nan"),
+        ({"keep": {"min_duration": 9, "max_duration": 3}}, "9 s at least and 3 s at most"),
+        (
+            {"annotators": [{"name": "b", "model": "a", "samples": 3}], "models": {"a": {"model": "m"}}},
+            "at temperature 0",
+        ),
+        ({"annotators": ["camera"], "models": {"camera": {"model": "m"}}}, "cannot be called 'camera'"),
+        ({"annotators": [{"model": "a"}], "models": {"a": {"model": "m"}}}, "annotators[0] lacks a setting: name"),
+        ({"annotators": [3]}, "annotators[0] names the model 3"),
+        ({"models": {"a": {"model": "m", "accepts": [1]}}}, "models.a.accepts[0] is 1; str is wanted"),
+        ({"integrator": {"model": "m"}}, "integrator describes a model; a role holds the name of one"),
+        ({"judge": {"model": {"model": "m"}}}, "judge describes a model"),
+        ({"judge": {"per_attribute": True}}, "judge names no model"),
         (["a"], "holds list"),
     ],
 )
@@ -326,6 +351,25 @@ def test_a_configuration_with_a_mistake_says_where_it_is(given: object, message:
     with pytest.raises(InputError) as refused:
         read_config(path)
     assert message in str(refused.value)
+
+
+def test_a_key_given_twice_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "run.yaml").write_text("models:\n  a: {model: m, seed: 1, seed: 2}\nmax_rounds: 1\n")
+    with pytest.raises(InputError, match=r"gives the key 'seed' twice in the mapping of line 2"):
+        read_config(tmp_path / "run.yaml")
+
+
+def test_a_model_that_no_role_names_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "run.yaml").write_text("models: {a: {model: m}}\njudge: a\n")
+    with pytest.raises(InputError, match=r"The model other is given \(--model\), and no role of .*run.yaml names it"):
+        read_config(tmp_path / "run.yaml", endpoint=ModelSpec("other"))
+    (tmp_path / "run.yaml").write_text("judge: endpoint")
+    assert read_config(tmp_path / "run.yaml", endpoint=ModelSpec("other")).judge.model.model == "other"
+
+
+def test_the_stages_that_keep_rules_may_name_are_those_that_run(server: Server) -> None:
+    everything = config(server, decomposer=ModelSpec("m"), keep=KeepRules(min_words=1))
+    assert tuple(stage.name for stage in all_stages(everything)) == STAGES
 
 
 def test_a_prompt_of_ones_own_is_read_from_a_file_and_keeps_the_rule_about_data(tmp_path: Path) -> None:
