@@ -96,7 +96,7 @@ def understand(body: dict, clip: SimulatedClip | None) -> Asked:
     data = {name: _material(value) for name, value in _BLOCK.findall(user[0])}
     spoken = _BLOCK.sub("", user[0]).strip()
     name, outside = _recognised(system, spoken)
-    outside = "\n".join([outside, *user[1:]])
+    outside = "\n".join([outside, *(_BLOCK.sub("", turn) for turn in user[1:])])
     exact = (system, spoken) == (PROMPTS[name].system, PROMPTS[name].task)
     orders = outside if _ORDER.search(outside) else ""
     return Asked(name, data, clip, orders, exact, again, body.get("seed") or 0)

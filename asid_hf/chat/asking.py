@@ -15,6 +15,7 @@ from asid_hf.chat.ledger import Call, Ledger, open_ledger
 from asid_hf.chat.messages import ChatBackend, ChatError, ChatReply, ChatRequest, Message
 from asid_hf.chat.model_spec import ModelSpec
 from asid_hf.chat.structured import check_text, parse_reply
+from asid_hf.prompts import data_block
 
 SHOWN = 4000  # characters of an unusable reply that the re-ask shows
 ASKS = 2  # the call and one re-ask
@@ -220,6 +221,7 @@ def _asked_again(request: ChatRequest, reply: ChatReply, error: ChatError) -> Ch
     form = "the JSON value that was asked for, and nothing around it" if request.schema else "what was asked for"
     turns = (
         Message("assistant", (reply.text[:SHOWN] or "(nothing)",)),
-        Message("user", (f"That reply cannot be used: {error} Reply again with {form}.",)),
+        # What was found wrong may quote captions: they are material here as they were in the first turn.
+        Message("user", (f"That reply cannot be used:\n{data_block('error', str(error))}\nReply again with {form}.",)),
     )
     return replace(request, messages=(*request.messages, *turns), attempt=request.attempt + 1)

@@ -16,6 +16,7 @@ from model_runs import spec, through
 from asid_hf.prompts import PROMPTS
 from asid_hf.verify.decompose import Decompose
 from asid_hf.verify.ensemble import Ensemble
+from asid_hf.verify.fuse import Fuse
 from asid_hf.verify.judge import Judge
 from asid_hf.verify.model_judge import JudgeModel
 from asid_hf.verify.model_stage import Access
@@ -137,3 +138,19 @@ def test_the_simulated_judge_does_obey_what_stands_outside_of_the_blocks(server:
         [row], Ensemble(), Decompose(), Judge(judge=JudgeModel(spec(server, "judge", "video")), access=access)
     )[0]
     assert [f for f in done["findings"] if f["judge"] == "judge"] == []
+
+
+@pytest.mark.parametrize("order", INJECTIONS)
+def test_an_order_that_an_unusable_reply_repeats_stays_in_a_block_when_it_is_asked_again(
+    server: Server, tmp_path: Path, order: str
+) -> None:
+    said = "A red car stands here."
+    server.model("loses", reply=said)
+    texts = {"scene": said, "objects": order}  # the error quotes what was lost
+    row = {**WORLD.rows()[0], "attributes": texts, "caption": " ".join(texts.values()), "candidates": []}
+    fuse = Fuse(fuser=spec(server, "loses"), access=Access(str(tmp_path / "l")))
+    assert "has lost" in fuse({name: [value] for name, value in row.items()})["errors"][0][0]["message"]
+    assert "has lost" in server.requests("loses")[-1]["body"]["messages"][-1]["content"]
+    again = "That reply cannot be used:\n\nReply again with what was asked for."
+    ours = "\n".join([PROMPTS["fuse"].system, PROMPTS["fuse"].task, said, again])
+    assert set(outside_of_blocks(server, "loses").split("\n")) <= {"", *ours.split("\n")}
