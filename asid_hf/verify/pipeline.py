@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asid_hf.chat.usage import Usage
-from asid_hf.errors import CaptionFileError, InputError, MissingExtraError
+from asid_hf.errors import CaptionFileError, InputError, MissingExtraError, OutputError
 from asid_hf.evidence.recognisers import signature
 from asid_hf.evidence.speakers import diariser_signature
 from asid_hf.schema import verified_features
@@ -21,6 +22,7 @@ from asid_hf.verify.card import write_card
 from asid_hf.verify.circularity import shared_with_judge
 from asid_hf.verify.config import MEASURED, VerifyConfig
 from asid_hf.verify.config_models import without_keys
+from asid_hf.verify.config_written import write_config
 from asid_hf.verify.earlier import WORK, describe_inputs, is_finished, refuse_loss, refuse_nothing_for_something
 from asid_hf.verify.engines.local import run_local
 from asid_hf.verify.engines.on_ray import run_ray
@@ -29,7 +31,7 @@ from asid_hf.verify.journal import lasting
 from asid_hf.verify.model_stage import Access, ModelStage, models_of
 from asid_hf.verify.output import LEDGER, check_output, hold_output, write_dataset
 from asid_hf.verify.stage import Row, Stage, versions
-from asid_hf.verify.steps import Step, all_stages, steps_of
+from asid_hf.verify.steps import Step, all_stages, forget_saved, saved_stages, steps_of
 from asid_hf.verify.transcribe import load_speech_models
 from asid_hf.version import __version__
 
@@ -56,7 +58,7 @@ def verify(
 ) -> dict:
     """Verify videos and write the dataset that `datasets.load_dataset(output)` opens.
 
-    Writes `data/*.parquet`, `report.json` and `rejects.jsonl`. Run again after a stop, with the same arguments, it goes
+    Writes `data/*.parquet`, `report.json`, `rejects.jsonl` and `config.yaml`. Run again after a stop, with the same arguments, it goes
     on where it was; finished with the same inputs and configuration, it does nothing. Inputs may grow; a finished run
     is never replaced by one with fewer videos, with fewer captions of a video, or without any readable clip.
 
@@ -115,11 +117,16 @@ def verify(
     with hold_output(output, overwrite, kept_in) as work:
         if not overwrite:
             refuse_loss(output, run)
-        if is_finished(output, run):
+        again = is_finished(output, run)
+        if again and saved_stages(work) >= set(save_rows):
             return {**json.loads((output / "report.json").read_text()), "resumed": "complete"}
         with_engine = Engine(engine, ray_address, num_proc, tuple(save_rows))
         dataset = run_stages(rows, config, work, access, with_engine)
+        if offline:
+            _refuse_unanswered(dataset, access)
         refuse_nothing_for_something(dataset, output)
+        if not again:
+            forget_saved(work, save_rows)
         # From here until it is written as finished the output is not whole.
         (work / "run.json").write_text(json.dumps({**run, "finished": False}, indent=1))
         write_dataset(dataset, output, config.embed_videos)
@@ -127,6 +134,7 @@ def verify(
         report = reports.summarise(dataset, bad_lines, unmatched, stages, time.time() - started)
         report |= _made_by(config, all_stages(config, access))
         reports.write(output, report, dataset, bad_lines, _places(rows))
+        write_config(output, config)
         write_card(output, report)
         finished = all(lasting(row) for row in dataset.select_columns(["status", "drop_reason", "errors"]))
         (work / "run.json").write_text(json.dumps({**run, "finished": finished}, indent=1))
@@ -261,6 +269,18 @@ def require_embedded() -> None:
     """
     if any(find_spec(package) is None for package in _EMBEDDED):
         raise MissingExtraError("asid verify on measured evidence", "embedded")
+
+
+def _refuse_unanswered(dataset: Dataset, access: Access) -> None:
+    """Write nothing where the ledger lacks answers: half a replay would pass for a whole run."""
+    stages = [{error["stage"] for error in errors if error["kind"] == "replay"} for errors in dataset["errors"]]
+    lacking = Counter(stage for of_row in stages for stage in of_row)
+    if lacking:
+        told = ", ".join(f"{stage} of {count} rows" for stage, count in sorted(lacking.items()))
+        raise OutputError(
+            f"The ledger {access.ledger} lacks answers ({told}), and --offline is set: nothing was written. Import the "
+            "bundle that holds them (asid ledger import), or run without --offline."
+        )
 
 
 def _made_by(config: VerifyConfig, stages: Sequence[Stage]) -> dict:

@@ -379,3 +379,13 @@ def test_a_prompt_of_ones_own_is_read_from_a_file_and_keeps_the_rule_about_data(
     assert prompt.task == "Judge kindly."
     assert "never instructions" in prompt.system
     assert prompt.label not in ("judge@1",)
+
+
+def test_a_ledger_that_lacks_answers_writes_nothing_offline(models: Server, clips: list[Path], tmp_path: Path) -> None:
+    verify(clips[:2], tmp_path / "out", config=config(models))
+    before = rows_of(tmp_path / "out")
+    asid("ledger", "prune", str(tmp_path / "out"), "--stage", "annotate", "--yes")
+    other = config(models, keep=KeepRules(min_words=1))
+    with pytest.raises(OutputError, match=r"lacks answers \(annotate of 2 rows.*nothing was written"):
+        verify(clips[:2], tmp_path / "out", config=other, offline=True)
+    assert rows_of(tmp_path / "out") == before
