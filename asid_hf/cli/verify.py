@@ -158,7 +158,7 @@ def verify(
         num_proc=num_proc,
         ledger=ledger,
         offline=offline,
-        save_rows=tuple(name for name in save_rows.split(",") if name),
+        save_rows=tuple(name.strip() for name in save_rows.split(",") if name.strip()),
         engine=engine,
         ray_address=ray_address,
     )

@@ -9,6 +9,30 @@ from asid_hf.chat.model_spec import ModelSpec
 from asid_hf.errors import InputError
 from asid_hf.verify.config import ROLES, VerifyConfig
 
+_ROLES_OF = {
+    "ensemble": ("integrator",),
+    "review": ("reviewer",),
+    "decompose": ("decomposer",),
+    "judge": ("judge",),
+    "refine": ("refiner", "judge"),
+    "fuse": ("fuser",),
+}
+
+
+def roles_of(stage: str, config: VerifyConfig) -> list[str]:
+    """The roles whose models a stage asks, the one that it is named for first.
+
+    Example:
+        >>> roles_of("refine", VerifyConfig(refiner=ModelSpec("a")))
+        ['refiner']
+    """
+    held = config.models()
+    return (
+        [role for role in held if role.startswith("annotator ")]
+        if stage == "annotate"
+        else [role for role in _ROLES_OF.get(stage, ()) if role in held]
+    )
+
 
 def with_models(config: VerifyConfig, change: Callable[[str, ModelSpec], ModelSpec]) -> VerifyConfig:
     """The same configuration with every model changed by a function.
@@ -45,7 +69,7 @@ def with_model(config: VerifyConfig, role: str, **settings: object) -> VerifyCon
     Args:
         config: the configuration.
         role: integrator, reviewer, decomposer, refiner, fuser, judge, or an annotator as "annotator NAME" or "NAME".
-        settings: fields of `ModelSpec`; those that are None stay.
+        settings: fields of `ModelSpec`; those that are None stay, and "" takes a setting away.
 
     Raises:
         InputError: the role has no model, or a setting is not allowed.
@@ -61,5 +85,5 @@ def with_model(config: VerifyConfig, role: str, **settings: object) -> VerifyCon
             f"The configuration has no model of the role {role.removeprefix('annotator ')!r}. It has "
             f"{', '.join(held) or 'none'}."
         )
-    wanted = {name: value for name, value in settings.items() if value is not None}
+    wanted = {name: value or None for name, value in settings.items() if value is not None}
     return with_models(config, lambda name, model: replace(model, **wanted) if name == role else model)

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 _LOCK, _OLD = "lock", "old"
 LEDGER = "ledger.sqlite"  # of the calls, in the work folder
-CARD = "README.md"
-_OURS = ("data", "report.json", "rejects.jsonl", CARD)
+CARD, CONFIG = "README.md", "config.yaml"
+_OURS = ("data", "report.json", "rejects.jsonl", CONFIG, CARD)
 
 
 def is_our_card(output: Path) -> bool:

@@ -58,9 +58,10 @@ def verify(
 ) -> dict:
     """Verify videos and write the dataset that `datasets.load_dataset(output)` opens.
 
-    Writes `data/*.parquet`, `report.json`, `rejects.jsonl` and `config.yaml`. Run again after a stop, with the same arguments, it goes
-    on where it was; finished with the same inputs and configuration, it does nothing. Inputs may grow; a finished run
-    is never replaced by one with fewer videos, with fewer captions of a video, or without any readable clip.
+    Writes `data/*.parquet`, `report.json`, `rejects.jsonl`, `config.yaml` and `README.md`. Run again after a stop, with
+    the same arguments, it goes on where it was; finished with the same inputs and configuration, it does nothing (but
+    save rows that are not saved yet). Inputs may grow; a finished run is never replaced by one with fewer videos, with
+    fewer captions of a video, or without any readable clip.
 
     Args:
         videos: see `asid_hf.verify.inputs.new_rows`.

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 from asid_hf.errors import InputError
 from asid_hf.verify.config import VerifyConfig
+from asid_hf.verify.config_models import without_keys
 from asid_hf.verify.earlier import WORK
 from asid_hf.verify.model_stage import Access, ModelStage
 from asid_hf.verify.output import LEDGER
 from asid_hf.verify.stage import Stage
-from asid_hf.verify.steps import MODEL_BATCH, TEXT_BATCH, rows_path, text_stages
+from asid_hf.verify.steps import MODEL_BATCH, TEXT_BATCH, rows_path, saved_stages, text_stages
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -64,10 +65,10 @@ def replay_stage(
 
     output = Path(against)
     access = Access(str(ledger or output / WORK / LEDGER), offline, config.prompts)
-    step = _stage_called(stage, config, access)
+    step = _stage_called(stage, without_keys(config) if offline else config, access)
     before, after = (rows_path(output / WORK, stage, moment) for moment in ("before", "after"))
     if not (before.is_file() and after.is_file()):
-        saved = sorted(path.name.removesuffix("-before.parquet") for path in before.parent.glob("*-before.parquet"))
+        saved = sorted(saved_stages(output / WORK))
         raise InputError(
             f"{output} holds no rows of the stage {stage!r} (it has {', '.join(saved) or 'none'}): run asid verify "
             f"with --save-rows {stage}."

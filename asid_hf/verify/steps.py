@@ -6,7 +6,7 @@ test it in `tests/verify/test_<stage>.py`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,6 +62,29 @@ def rows_path(work: Path, stage: str, moment: str) -> Path:
         '.asid/rows/judge-before.parquet'
     """
     return work / "rows" / f"{stage}-{moment}.parquet"
+
+
+def saved_stages(work: Path) -> set[str]:
+    """Names of the stages whose rows, before and after, are saved.
+
+    Example:
+        >>> saved_stages(Path("no-such-folder"))
+        set()
+    """
+    names = {path.name.removesuffix("-before.parquet") for path in (work / "rows").glob("*-before.parquet")}
+    return {name for name in names if rows_path(work, name, "after").is_file()}
+
+
+def forget_saved(work: Path, stages: Container[str]) -> None:
+    """Delete the saved rows of all stages but some: those of another run.
+
+    Example:
+        >>> forget_saved(Path("no-such-folder"), ())
+    """
+    for name in saved_stages(work):
+        for moment in ("before", "after"):
+            if name not in stages:
+                rows_path(work, name, moment).unlink()
 
 
 def measuring_stages(config: VerifyConfig = MEASURED, access: Access | None = None) -> tuple[Stage, ...]:
