@@ -70,7 +70,8 @@ class Asker:
         if self.offline:
             raise self.ledger.failure(call.key) or ChatError(
                 "replay",
-                f"The ledger holds no answer of {call.model} to this call of {call.prompt}, and --offline is set.",
+                f"The ledger holds no answer of {ModelSpec(call.model).name} to this call of {call.prompt}, and --offline "
+                "is set.",
             )
         return await self._ask_model(call, request, check, kept.text if kept else None)
 

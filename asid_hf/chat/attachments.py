@@ -101,7 +101,7 @@ def _encode(video: dict, spec: ModelSpec) -> list[dict]:
     clip = _open(video, spec, spec.max_pixels, frames=pictures)
     if spec.max_seconds is not None and clip.duration > spec.max_seconds:
         raise ChatError(
-            "media", f"The clip lasts {clip.duration:.1f} s; {spec.model} takes {spec.max_seconds:g} s (max_seconds)."
+            "media", f"The clip lasts {clip.duration:.1f} s; {spec.name} takes {spec.max_seconds:g} s (max_seconds)."
         )
     parts: list[dict] = []
     if (wants_film or pictures) and not clip.probe.has_video:
@@ -166,7 +166,7 @@ def _film_anew(video: dict, clip: Clip, spec: ModelSpec) -> bytes:
 
 
 def _allowed(spec: ModelSpec) -> str:
-    return f"{spec.model} takes {spec.max_bytes} (max_bytes)."
+    return f"{spec.name} takes {spec.max_bytes} (max_bytes)."
 
 
 def _address(kind: str, data: bytes) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from urllib.parse import urlsplit
 
 from asid_hf.chat.attachments import clip_parts
 from asid_hf.chat.limiter import Limiter
@@ -52,6 +53,7 @@ class Endpoint:
         self.spec, self.model, self.accepts = spec, spec.model, spec.accepts
         self.limiter = Limiter(spec.concurrency)
         self._key = spec.key()
+        self._where = spec.base_url or "Inference Providers"
         self._lanes = [_Lane(_client(spec, self._key))]
         self._answered = False
         self._dead: EndpointError | None = None
@@ -82,6 +84,7 @@ class Endpoint:
             except ChatError as error:
                 await on_fault(error)
                 raise
+            started = time.monotonic()
             try:
                 reply = await retrying(
                     lambda seconds: self._attempt(request, messages, seconds),
@@ -92,7 +95,7 @@ class Endpoint:
                     patient_with=("dead", "rate_limited") if self._answered else ("rate_limited",),
                 )
             except ChatError as error:
-                given_up = self._given_up(error)
+                given_up = self._given_up(error, time.monotonic() - started)
                 if given_up:
                     self._dead, self._deaths = given_up, self._deaths + 1
                 if self._deaths > deaths:
@@ -155,22 +158,29 @@ class Endpoint:
 
         if isinstance(error, ChatError):
             return error
-        where = self.spec.base_url or "Inference Providers"
+        name = self.spec.name  # and no address: these messages stand in the rows that are published
+        if isinstance(error, _Redirect):
+            fault = ChatError(
+                "rejected",
+                f"{name} answered {error.status}: a redirect, which is not followed. Give the right base_url.",
+            )
+            fault.add_note(f"It sends to {self._clean(error.target)}.")  # seen where the run ends, in no row
+            return fault
         if isinstance(error, HfHubHTTPError) and error.response is not None:
             return self._refused(error)
         cause = error.__cause__ if isinstance(error, InferenceTimeoutError) else error
         if isinstance(cause, ConnectError | ConnectTimeout):
-            return ChatError("dead", f"Nothing answers at {where}: {self._clean(cause)}")
+            return ChatError("dead", f"Nothing answers for {name}: {self._private(cause).rstrip('.')}.")
         if isinstance(error, TimeoutError | InferenceTimeoutError):
-            return ChatError("timeout", f"{self.model} at {where} gave no reply within {seconds:.3g} s.")
+            return ChatError("timeout", f"{name} gave no reply within {seconds:.3g} s.")
         if isinstance(error, TransportError):
-            return ChatError("reset", f"The connection to {where} broke: {self._clean(error)}")
-        return ChatError("malformed", f"The reply of {self.model} at {where} is no chat completion: {_name(error)}")
+            return ChatError("reset", f"The connection to {name} broke: {self._private(error)}")
+        return ChatError("malformed", f"The reply of {name} is no chat completion: {self._private(_name(error))}")
 
     def _refused(self, error: Exception) -> ChatError:
         response = error.response
         status = response.status_code
-        message = f"{self.model} at {response.url.host} answered {status}: {self._clean(response.text[:300])}"
+        message = f"{self.spec.name} answered {status}: {self._private(response.text)[:300]}"
         wait = seconds_to_wait(response.headers.get("retry-after"))
         if status == 429:
             return ChatError("rate_limited", message, wait)
@@ -180,22 +190,24 @@ class Endpoint:
             return ChatError("overloaded", message, wait)
         return ChatError("rejected", message)
 
-    def _given_up(self, error: ChatError) -> EndpointError | None:
-        """Whether a call's failure says that all others will fail: nothing is there, or it lets nobody in."""
+    def _given_up(self, error: ChatError, seconds: float) -> EndpointError | None:
+        """Whether a call's failure, after so many seconds, says that all others will fail: nothing is there, or it lets
+        nobody in."""
+        told = " ".join([str(error), *getattr(error, "__notes__", ()), f"Asked at {self._where}."])
         if error.kind == "dead":
             return EndpointError(
-                f"{error} Tried for up to {self.spec.deadline:g} s. Start the server, or mend base_url; what was "
-                "answered is kept, and the same command goes on from there."
+                f"{told} Tried for {seconds:.2g} s. Start the server, or mend base_url; what was answered is kept, and "
+                "the same command goes on from there."
             )
         if error.retry_after and error.retry_after > self.spec.deadline:
             return EndpointError(
-                f"{error} It asks to be left alone for {error.retry_after:.0f} s, longer than the deadline of a call "
+                f"{told} It asks to be left alone for {error.retry_after:.0f} s, longer than the deadline of a call "
                 f"({self.spec.deadline:g} s). What was answered is kept: run the same command again then."
             )
         nobody_in = error.kind == "unauthorised" or (error.kind == "rejected" and _NOT_HERE.search(str(error)))
         if nobody_in and not self._answered:
             return EndpointError(
-                f"{error} Mend the address, the model's name, or its key: set the environment variable that "
+                f"{told} Mend the address, the model's name, or its key: set the environment variable that "
                 "api_key_env names, or log in to the Hub."
             )
         return None
@@ -203,6 +215,14 @@ class Endpoint:
     def _clean(self, message: object) -> str:
         text = " ".join(str(message).split())
         return text.replace(self._key, "***") if self._key else text
+
+    def _private(self, message: object) -> str:
+        """A message without the address and the model's folder, which say where somebody's things stand."""
+        address = urlsplit(self._where)
+        text = self._clean(message).replace(self.model, self.spec.name)
+        for part in filter(None, (self._where, address.netloc, address.hostname)):
+            text = re.sub(rf"(?<![\w.-]){re.escape(part)}(?![\w-])", "(its address)", text)
+        return text
 
 
 _NAMED = frozenset({"temperature", "top_p", "max_tokens", "seed", "stop", "frequency_penalty", "presence_penalty"})
@@ -255,13 +275,17 @@ def _certificates() -> ssl.SSLContext:
     return create_ssl_context()
 
 
+class _Redirect(Exception):
+    """A server that sends elsewhere."""
+
+    def __init__(self, status: int, target: str) -> None:
+        super().__init__(status, target)
+        self.status, self.target = status, target
+
+
 async def _refuse_redirect(response: object) -> None:
     if response.has_redirect_location:
-        raise ChatError(
-            "rejected",
-            f"{response.url.host} answered {response.status_code}: ask at {response.headers['location']}. If that is "
-            "right, give it as base_url.",
-        )
+        raise _Redirect(response.status_code, response.headers["location"])
 
 
 def _reply_format(schema: dict, structured: str) -> dict | None:

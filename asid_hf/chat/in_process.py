@@ -73,7 +73,8 @@ class InProcess:
         except MediaError as error:
             raise ChatError("media", str(error)) from error
         except Exception as error:  # of whatever a processor and a model make of an odd input
-            raise model.fault(error) from error
+            fault = model.fault(error)
+            raise ChatError(fault.kind, str(fault).replace(self.model, self.spec.name)) from error
         if not text.strip() and reason == "stop":
             raise ChatError("empty", "The reply is empty.")
         return ChatReply(text, reason, *counts, time.perf_counter() - started)

@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from asid_hf.chat.local_model import LocalModel
+from asid_hf.chat.model_spec import ModelSpec
 from asid_hf.errors import EndpointError, MissingExtraError
 
 FEATURE, EXTRA = "an in-process model", "captioner"
@@ -45,7 +46,7 @@ def load_model(name: str) -> LocalModel:
     if told["missing_keys"]:  # which would be random
         lacking = ", ".join(sorted(told["missing_keys"])[:3])
         raise EndpointError(f"The model {name} lacks weights: {len(told['missing_keys'])}, as {lacking}.")
-    loaded = LocalModel(name, model.eval(), processor)
+    loaded = LocalModel(ModelSpec(name).name, model.eval(), processor)
     if not (getattr(processor, "chat_template", None) or getattr(loaded.tokenizer, "chat_template", None)):
         raise EndpointError(f"The model {name} has no chat template: name one that was taught to follow instructions.")
     if hasattr(getattr(processor, "video_processor", None), "cap_pixels_per_frame"):

@@ -29,7 +29,7 @@ class LocalModel:
     """A loaded model. Get it from `local_loading.load_model`.
 
     Args:
-        name: Hub id or folder.
+        name: Hub id, or a folder's own name: it stands in messages.
         model: in evaluation mode, on its device.
         processor: a processor of several modalities, or a tokenizer.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -169,6 +170,7 @@ def test_a_dead_address_ends_in_a_clear_message(unused_port: int) -> None:
     assert [type(error) for error in replies] == [EndpointError] * 5
     assert address in str(replies[0]) and "Start the server" in str(replies[0])
     assert faults == {"dead": 8}
+    assert re.search(r"failed\. Asked at .*\. Tried for 0\.\d+ s\. Start", str(replies[0]))  # not for its deadline
 
 
 def test_an_endpoint_found_dead_is_asked_again_by_later_calls(unused_port: int) -> None:
@@ -294,10 +296,12 @@ def test_a_redirect_is_not_followed(server: Server) -> None:
     asked = endpoint(server)
     ask(asked, request())
     (error,), _ = ask(asked, request())
-    assert error.kind == "rejected" and "answered 307" in str(error) and "to=elsewhere" in str(error)
+    assert error.kind == "rejected" and "m answered 307: a redirect" in str(error)
     assert server.stats("m")["requests"] == 2
     server.model("m", always=f"redirect:{server.url}/chat/completions")
-    assert isinstance(ask(endpoint(server), request())[0][0], EndpointError)  # nobody will be answered here
+    (error,), _ = ask(endpoint(server), request())
+    assert isinstance(error, EndpointError)  # nobody will be answered here
+    assert f"It sends to {server.url}/chat/completions." in str(error)
 
 
 def test_the_hub_token_is_sent_to_nobody_else(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -320,6 +324,20 @@ def test_a_key_is_in_no_error_message(server: Server, monkeypatch: pytest.Monkey
         loop.run(asker.ask("s", request()))
     assert key not in str(caught.value)
     assert not any(key.encode() in file.read_bytes() for file in tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "behaviour", ["400", "429", "hang", "reset", "half", "html", "says", "redirect:http://10.0.0.7/v1"]
+)
+def test_no_address_and_no_folder_is_in_a_calls_error(server: Server, behaviour: str) -> None:
+    host = server.url.split("/")[2]
+    told = {"says": f"says:upstream {server.url}/chat at {host} ({host.split(':')[0]}) has no /srv/someone/models/tiny"}
+    server.model("/srv/someone/models/tiny", script=["answer"], always=told.get(behaviour, behaviour))
+    asked = endpoint(server, "/srv/someone/models/tiny", deadline=0.5, attempts=2)
+    ask(asked, request())
+    (error,), _ = ask(asked, request())
+    assert isinstance(error, ChatError) and "tiny" in str(error)
+    assert not re.search(r"127\.0\.0\.1|10\.0\.0\.7|/v1|/srv|" + host.split(":")[1], str(error))
 
 
 @pytest.mark.parametrize(
