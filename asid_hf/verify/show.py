@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -63,7 +64,7 @@ def show_report(report: dict, output: str | Path) -> None:
     ):
         if count > 0:
             console.print(f"{count} {one if count == 1 else more}")
-    console.print(f"written: {escape(str(output))} (data/, report.json, rejects.jsonl)")
+    console.print(f"written: {escape(str(output))} (data/, report.json, rejects.jsonl, config.yaml)")
 
 
 def _calls(stages: dict[str, dict]) -> Table:
@@ -74,30 +75,37 @@ def _calls(stages: dict[str, dict]) -> Table:
     return table
 
 
-def show_estimate(entries: list[Estimate], rows: int) -> None:
+def show_estimate(entries: list[Estimate], rows: int, left_out: Sequence[str] = ()) -> None:
     """Print what a run would cost.
 
     Args:
         entries: see `asid_hf.verify.estimate`.
         rows: how many clips.
+        left_out: ids of clips beside those, which cannot be read.
 
     Example:
-        >>> show_estimate([], 2)
+        >>> show_estimate([], 2, ["clip"])
+        left out, since it cannot be read: clip
         2 clips, no model is asked
     """
     console = Console(highlight=False, soft_wrap=True)
+    if left_out:
+        more = f" and {len(left_out) - 5} more" if len(left_out) > 5 else ""
+        which = "it" if len(left_out) == 1 else "they"
+        console.print(f"left out, since {which} cannot be read: {escape(', '.join(left_out[:5]))}{more}")
     if not entries:
         console.print(f"{rows} clip{'' if rows == 1 else 's'}, no model is asked")
         return
-    table = Table("stage", "model", "calls", "tokens in", "tokens out", "cost at most")
+    table = Table("stage", "model", "calls", "tokens in", "tokens out", "cost up to about")
     for e in entries:
         ranges = ((e.least_calls, e.most_calls), (e.least_input, e.most_input), (e.least_output, e.most_output))
         cells = (f"{a:,}" if a == b else f"{a:,} to {b:,}" for a, b in ranges)
         table.add_row(e.stage, e.model, *cells, "" if e.cost is None else f"{e.cost:,.2f}")
     console.print(table)
     console.print(
-        f"{rows} clip{'' if rows == 1 else 's'}; from all clean at first to every round used; answers that the ledger "
-        "holds cost nothing and are not deducted. Nothing was asked."
+        f"{rows} clip{'' if rows == 1 else 's'}; calls: from all clean at first to every round, attribute and re-ask "
+        "used, which few runs come near; tokens and costs are guessed from them. Answers that the ledger holds cost "
+        "nothing and are not deducted. Nothing was asked."
     )
 
 
