@@ -134,8 +134,14 @@ def refuse_nothing_for_something(dataset: Dataset, output: Path) -> None:
     report = output / "report.json"
     if "kept" in dataset["status"][:] or not _earlier(output) or not report.is_file():
         return
-    if json.loads(report.read_text())["kept"]:
-        raise OutputError(
-            f"No clip could be read any more ({dataset[0]['errors'][-1]['message']}), so the earlier run in {output} "
-            "was left as it is. Mend the clips, name another --output, or replace it with --overwrite."
-        )
+    if not json.loads(report.read_text())["kept"]:
+        return
+    last = [errors[-1] for errors in dataset["errors"]]
+    ruled_out = [error for error in last if error["stage"] == "keep"]
+    why, mend = ("The keep rules drop every clip that could be read", "Loosen the keep rules")
+    if not ruled_out:
+        why, mend = "No clip could be read any more", "Mend the clips"
+    raise OutputError(
+        f"{why} ({(ruled_out or last)[0]['message']}), so the earlier run in {output} was left as it is. {mend}, name "
+        "another --output, or replace it with --overwrite."
+    )
