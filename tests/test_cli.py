@@ -89,6 +89,36 @@ def test_every_failure_has_its_message_and_exit_code(
     assert "Traceback" not in done.stderr
 
 
+def test_a_dry_run_needs_no_output_and_leaves_out_what_cannot_be_read(tmp_path: Path) -> None:
+    make_clip(tmp_path / "clip.mp4")
+    (tmp_path / "broken.mp4").write_text("no film")
+    model = ["--model", "a-model", "--base-url", "http://127.0.0.1:9/v1"]
+    done = asid("verify", "clip.mp4", "broken.mp4", *model, "--dry-run", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "left out, since it cannot be read: broken" in done.stdout
+    assert "1 clip; calls" in done.stdout
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["broken.mp4", "clip.mp4"]
+
+
+def test_a_limit_holds_for_files_and_folders(tmp_path: Path) -> None:
+    (tmp_path / "clips").mkdir()
+    for name in "abc":
+        make_clip(tmp_path / "clips" / f"{name}.mp4")
+    for inputs in (["clips"], [f"clips/{name}.mp4" for name in "abc"]):
+        done = asid("verify", *inputs, "--limit", "2", "--dry-run", cwd=tmp_path)
+        assert "2 clips, no model is asked" in done.stdout, done.stderr
+
+
+def test_keep_rules_that_drop_all_of_a_finished_run_are_named(tmp_path: Path) -> None:
+    make_clip(tmp_path / "clip.mp4")
+    (tmp_path / "strict.yaml").write_text("keep: {min_words: 5000}\nscreen_text: false\n")
+    assert asid("verify", "clip.mp4", "-o", "out", "--no-screen-text", cwd=tmp_path).returncode == 0
+    done = asid("verify", "clip.mp4", "-o", "out", "--config", "strict.yaml", cwd=tmp_path)
+    assert done.returncode == 4
+    assert "The keep rules drop every clip that could be read (The caption has" in " ".join(done.stderr.split())
+    assert "Mend the clips" not in done.stderr
+
+
 def test_other_inputs_and_the_demo_leave_a_finished_run_as_it_is(tmp_path: Path) -> None:
     make_clip(tmp_path / "clip.mp4")
     make_clip(tmp_path / "other.mp4")

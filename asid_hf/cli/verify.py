@@ -11,6 +11,7 @@ from asid_hf.errors import InputError, OutputError
 
 if TYPE_CHECKING:
     from asid_hf.verify.config import VerifyConfig
+    from asid_hf.verify.from_hub.files import HubOptions
 
 NOTHING_KEPT = 6
 
@@ -31,12 +32,12 @@ def verify(
         ),
     ] = None,
     output: Annotated[
-        Path,
+        Path | None,
         typer.Option("--output", "-o", parser=_folder, metavar="PATH", help="Folder for the verified dataset."),
-    ] = ...,
+    ] = None,
     captions: Annotated[
         Path | None,
-        typer.Option(help="JSON lines with captions to verify: ASID-1M's shapes, or {video_id, caption}."),
+        typer.Option(help="JSON lines with English captions to verify: ASID-1M's shapes, or {video_id, caption}."),
     ] = None,
     config: Annotated[
         Path | None, typer.Option(help="YAML of the run: models, annotators, judge, rounds, keep rules, prompts.")
@@ -60,7 +61,11 @@ def verify(
         bool | None, typer.Option("--embed-videos/--no-embed-videos", help="Store the videos' bytes, not their paths.")
     ] = None,
     overwrite: Annotated[
-        bool, typer.Option(help="Start an earlier run's output afresh; the call ledger stays.")
+        bool,
+        typer.Option(
+            help="Start an earlier run's output afresh, its card (README.md) too; the call ledger stays, and so does "
+            "a card that was edited."
+        ),
     ] = False,
     recogniser: Annotated[
         str | None,
@@ -86,7 +91,10 @@ def verify(
     video_root: Annotated[
         Path | None, typer.Option(help="Folder that a saved dataset's video paths may lie in; default: its own.")
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Videos to take of each dataset on the Hub.")] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, help="Videos to take of each dataset on the Hub, and of all other inputs together."),
+    ] = None,
     min_duration: Annotated[
         float | None, typer.Option(help="Seconds; where the metadata of a dataset on the Hub says less, leave out.")
     ] = None,
@@ -113,11 +121,10 @@ def verify(
     """Verify videos: transcript, measured evidence, captions by models, findings, repaired attribute captions.
 
     Exit codes: 0 done; 2 nothing to verify or unusable arguments; 3 captions file; 4 output; 5 packages missing;
-    6 no clip could be read; 7 a model's endpoint answers nobody; 130 stopped.
+    6 no clip was kept; 7 a model's endpoint answers nobody; 130 stopped.
     """
     from asid_hf.verify.circularity import require_independent_judge
     from asid_hf.verify.from_hub.files import HubOptions
-    from asid_hf.verify.inputs import collect
     from asid_hf.verify.output import hold_output
     from asid_hf.verify.pipeline import require_embedded
     from asid_hf.verify.pipeline import verify as run
@@ -136,8 +143,10 @@ def verify(
     if independent_judge:
         require_independent_judge(chosen)
     if dry_run:
-        _estimate(collect(inputs or [], video_root, hub), captions, chosen)
+        _estimate(_videos(inputs or [], video_root, hub), captions, chosen)
         return
+    if output is None:
+        raise InputError("The run has no --output: name a folder for the verified dataset.")
     require_embedded()
     if demo:
         if inputs or captions:
@@ -150,7 +159,7 @@ def verify(
             clip, captions = write_demo(output / "demo")
         inputs = [str(clip)]
     report = run(
-        collect(inputs or [], video_root, hub),
+        _videos(inputs or [], video_root, hub),
         output,
         captions=captions,
         config=chosen,
@@ -190,10 +199,23 @@ def _config(
     return read_config(path, preset=preset, endpoint=spec, overrides=given)
 
 
+def _videos(inputs: list[str], video_root: Path | None, hub: HubOptions) -> list[str | dict]:
+    """The inputs' videos, of those that are not on the Hub as many as --limit allows."""
+    from asid_hf.verify.from_hub.address import is_hub_address
+    from asid_hf.verify.inputs import collect
+
+    there = [given for given in inputs if is_hub_address(given)]
+    here = [given for given in inputs if given not in there]
+    videos = collect(there, video_root, hub) if there else []
+    return videos + (collect(here, video_root, hub)[: hub.limit] if here or not there else [])
+
+
 def _estimate(videos: list, captions: Path | None, config: VerifyConfig) -> None:
-    from asid_hf.verify.estimate import estimate
+    from asid_hf.verify.estimate import estimate, unreadable
     from asid_hf.verify.inputs import gather_captions, new_rows
     from asid_hf.verify.show import show_estimate
 
     rows = new_rows(videos, gather_captions(captions)[0] if captions else None)
-    show_estimate(estimate(rows, config), len(rows))
+    left_out = unreadable(rows, config)
+    rows = [row for row in rows if row["video_id"] not in set(left_out)]
+    show_estimate(estimate(rows, config), len(rows), left_out)
