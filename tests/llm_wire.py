@@ -152,7 +152,7 @@ async def _redirect(argument: str, writer: asyncio.StreamWriter, reader: asyncio
     return True
 
 
-_STATUSES = (400, 401, 403, 404, 408, 409, 413, 422, 429, 500, 502, 503, 504, 529)
+_STATUSES = (400, 401, 402, 403, 404, 408, 409, 413, 422, 429, 500, 502, 503, 504, 529)
 BEHAVIOURS: dict[str, Callable[..., Awaitable[bool]]] = {
     **{str(status): _status(status) for status in _STATUSES},
     "hang": _hang,

@@ -12,7 +12,7 @@ from functools import lru_cache
 from asid_hf.chat import usage
 from asid_hf.chat.endpoint import Endpoint
 from asid_hf.chat.ledger import Call, Ledger, open_ledger
-from asid_hf.chat.messages import ChatBackend, ChatError, ChatReply, ChatRequest, Message
+from asid_hf.chat.messages import ChatBackend, ChatError, ChatReply, ChatRequest, Message, OnFault
 from asid_hf.chat.model_spec import ModelSpec
 from asid_hf.chat.structured import check_text, parse_reply
 from asid_hf.prompts import data_block
@@ -70,8 +70,8 @@ class Asker:
         if self.offline:
             raise self.ledger.failure(call.key) or ChatError(
                 "replay",
-                f"The ledger holds no answer of {ModelSpec(call.model).name} to this call of {call.prompt}, and --offline "
-                "is set.",
+                f"The ledger holds no answer of {ModelSpec(call.model).name} to this call of {call.prompt}, and "
+                "--offline is set.",
             )
         return await self._ask_model(call, request, check, kept.text if kept else None)
 
@@ -164,6 +164,8 @@ def asker_of(spec: ModelSpec, ledger: str, offline: bool = False) -> Asker:
         OutputError: the ledger cannot be used.
         MissingExtraError: the packages of its backend are not installed.
 
+    Offline neither its key nor those packages are needed.
+
     Example:
         >>> import tempfile
         >>> spec = ModelSpec("a-model", base_url="http://127.0.0.1:9/v1")
@@ -179,13 +181,24 @@ def _in_process(spec: ModelSpec) -> ChatBackend:
     return InProcess(spec)
 
 
+class _Unasked:
+    """What stands for a model that is not asked: neither a key nor packages are needed for it."""
+
+    def __init__(self, spec: ModelSpec) -> None:
+        self.model, self.accepts = spec.model, spec.accepts
+
+    async def complete(self, request: ChatRequest, on_fault: OnFault) -> ChatReply:
+        raise ChatError("replay", "No model is asked where --offline is set.")
+
+
 BACKENDS: dict[str, Callable[[ModelSpec], ChatBackend]] = {"endpoint": Endpoint, "transformers": _in_process}
 """`ModelSpec.backend` -> what makes it."""
 
 
 @lru_cache(maxsize=64)
 def _asker(spec: ModelSpec, ledger: str, offline: bool, process: int) -> Asker:
-    return Asker(BACKENDS[spec.backend](spec), open_ledger(ledger), offline)
+    backend = _Unasked(spec) if offline else BACKENDS[spec.backend](spec)
+    return Asker(backend, open_ledger(ledger), offline)
 
 
 def request_of(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 import ssl
 import time
@@ -17,11 +18,13 @@ from asid_hf.chat.limiter import Limiter
 from asid_hf.chat.messages import ChatError, ChatReply, ChatRequest, ClipPart, OnFault
 from asid_hf.chat.model_spec import ModelSpec
 from asid_hf.chat.retry import retrying, seconds_to_wait
-from asid_hf.errors import EndpointError
+from asid_hf.errors import EndpointError, InputError
 
 _OVERLOADED = frozenset({408, 409, 425, 500, 502, 503, 504, 520, 522, 524, 529})
+_SILENT = frozenset({"rate_limited", "timeout", "overloaded", "reset"})
 _NOT_HERE = re.compile(r" answered (?:404|30[12378]): ")
 CALLS_A_CLIENT = 8  # for every call a pool looks at all of its connections: several small ones cost half the time
+CALLS_IN_VAIN = 3  # given up, with nobody answered meanwhile, end a run
 LONGEST_REPLY = 1_000_000  # characters: a longer one is a model that ran away, or an attack
 
 
@@ -42,7 +45,7 @@ class Endpoint:
         spec: which model and where.
 
     Raises:
-        InputError: its key is not in the environment.
+        InputError: its key is not in the environment, or Inference Providers are to be asked without one.
 
     Example:
         >>> Endpoint(ModelSpec("a-model", base_url="http://127.0.0.1:9/v1")).accepts
@@ -54,10 +57,17 @@ class Endpoint:
         self.limiter = Limiter(spec.concurrency)
         self._key = spec.key()
         self._where = spec.base_url or "Inference Providers"
+        if spec.base_url is None and not self._key:
+            raise InputError(
+                f"The model {self.model} has no base_url, so Inference Providers are asked for it, and they want a "
+                "key: log in to the Hub (hf auth login), set HF_TOKEN, or name a variable as api_key_env."
+            )
         self._lanes = [_Lane(_client(spec, self._key))]
         self._answered = False
         self._dead: EndpointError | None = None
         self._deaths = 0
+        self._last_answer = -math.inf  # time.monotonic()
+        self._in_vain: list[float] = []  # beginnings of the calls that were given up since
 
     async def complete(self, request: ChatRequest, on_fault: OnFault) -> ChatReply:
         """Answer one request; see `ChatBackend`.
@@ -95,13 +105,13 @@ class Endpoint:
                     patient_with=("dead", "rate_limited") if self._answered else ("rate_limited",),
                 )
             except ChatError as error:
-                given_up = self._given_up(error, time.monotonic() - started)
+                given_up = self._given_up(error, started)
                 if given_up:
                     self._dead, self._deaths = given_up, self._deaths + 1
                 if self._deaths > deaths:
                     raise self._dead from error
                 raise
-        self._answered = True
+        self._answered, self._last_answer, self._in_vain = True, time.monotonic(), []
         self.limiter.speed_up()
         return reply
 
@@ -184,33 +194,49 @@ class Endpoint:
         wait = seconds_to_wait(response.headers.get("retry-after"))
         if status == 429:
             return ChatError("rate_limited", message, wait)
-        if status in (401, 403):
+        if status in (401, 402, 403):
             return ChatError("unauthorised", message)
         if status in _OVERLOADED:
             return ChatError("overloaded", message, wait)
         return ChatError("rejected", message)
 
-    def _given_up(self, error: ChatError, seconds: float) -> EndpointError | None:
-        """Whether a call's failure, after so many seconds, says that all others will fail: nothing is there, or it lets
-        nobody in."""
+    def _given_up(self, error: ChatError, started: float) -> EndpointError | None:
+        """Whether the failure of a call that began then says that all others will fail: nothing is there, it lets
+        nobody in, or it answers nobody."""
         told = " ".join([str(error), *getattr(error, "__notes__", ()), f"Asked at {self._where}."])
         if error.kind == "dead":
             return EndpointError(
-                f"{told} Tried for {seconds:.2g} s. Start the server, or mend base_url; what was answered is kept, and "
-                "the same command goes on from there."
+                f"{told} Tried for {time.monotonic() - started:.2g} s. Start the server, or mend base_url; what was "
+                "answered is kept, and the same command goes on from there."
             )
         if error.retry_after and error.retry_after > self.spec.deadline:
             return EndpointError(
                 f"{told} It asks to be left alone for {error.retry_after:.0f} s, longer than the deadline of a call "
                 f"({self.spec.deadline:g} s). What was answered is kept: run the same command again then."
             )
-        nobody_in = error.kind == "unauthorised" or (error.kind == "rejected" and _NOT_HERE.search(str(error)))
-        if nobody_in and not self._answered:
+        not_here = error.kind == "rejected" and _NOT_HERE.search(str(error)) and not self._answered
+        if not_here or error.kind == "unauthorised":
             return EndpointError(
-                f"{told} Mend the address, the model's name, or its key: set the environment variable that "
-                "api_key_env names, or log in to the Hub."
+                f"{told} Mend the address, the model's name, or its key (or what it may spend): set the environment "
+                "variable that api_key_env names, or log in to the Hub. What was answered is kept."
             )
-        return None
+        return self._answers_nobody(error, told, started)
+
+    def _answers_nobody(self, error: ChatError, told: str, started: float) -> EndpointError | None:
+        """Whether several calls were given up, and in the time that a reply may take nobody was answered: a clip that
+        a server stumbles over fails alone, beside others that are answered."""
+        if error.kind not in _SILENT or started < self._last_answer:
+            return None
+        self._in_vain.append(started)
+        silent = time.monotonic() - min(self._in_vain)
+        if len(self._in_vain) < CALLS_IN_VAIN or silent < min(self.spec.timeout, self.spec.deadline):
+            return None
+        count, self._in_vain = len(self._in_vain), []
+        return EndpointError(
+            f"{self.spec.name} answers nobody: {count} calls were given up in {silent:.2g} s, and not one was "
+            f"answered. The last fault: {told} Look at the server, or lower concurrency; what was answered is kept: "
+            "the same command goes on from there."
+        )
 
     def _clean(self, message: object) -> str:
         text = " ".join(str(message).split())

@@ -20,7 +20,7 @@ FAULTS = (
     "timeout",  # no reply within the time
     "rate_limited",  # 429
     "overloaded",  # 500, 502, 503, 504 and their kin
-    "unauthorised",  # 401, 403
+    "unauthorised",  # 401, 402, 403
     "rejected",  # 400, 404, 413, 422: the same request will be refused again
     "malformed",  # a reply that is no chat completion
     "empty",

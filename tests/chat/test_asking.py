@@ -13,7 +13,7 @@ from memory_backend import MemoryBackend
 
 from asid_hf.chat import usage
 from asid_hf.chat.asking import Asker, asker_of, request_of
-from asid_hf.chat.ledger import Ledger
+from asid_hf.chat.ledger import Call, Ledger
 from asid_hf.chat.ledger_file import connect
 from asid_hf.chat.ledger_stats import ledger_stats
 from asid_hf.chat.messages import ChatError, ChatReply, ChatRequest, Message
@@ -288,6 +288,19 @@ def test_an_asker_is_one_a_model_and_ledger(tmp_path: Path) -> None:
     assert asker_of(spec, path) is asker_of(spec, path)
     assert asker_of(spec, path) is not asker_of(spec, path, offline=True)
     assert asker_of(spec, path).ledger is asker_of(spec, path, offline=True).ledger
+
+
+def test_offline_neither_key_nor_packages_are_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_SUCH_KEY", raising=False)
+    monkeypatch.setattr("asid_hf.chat.in_process.find_spec", lambda name: None)
+    path = str(tmp_path / "ledger.sqlite")
+    for spec in (ModelSpec("m", api_key_env="NO_SUCH_KEY"), ModelSpec("m", backend="transformers")):
+        asker = asker_of(spec, path, offline=True)
+        one = request_of(spec, "p@1", [Message("user", ("Hi",))])
+        assert told(asked(asker, one)[0])[0] == "replay"
+        asyncio.run(asker.ledger.keep(Call(one.key("m"), "s", "m", "p@1"), ChatReply("Yes.")))
+        assert asked(asker, one)[0].text == "Yes."
+        connect(path).execute("DELETE FROM answers")
 
 
 def test_samples_of_one_call_differ_by_seed() -> None:

@@ -26,7 +26,7 @@ from asid_hf.chat.endpoint import Endpoint
 from asid_hf.chat.ledger import Ledger
 from asid_hf.chat.messages import ChatError, ChatReply, ChatRequest, Message
 from asid_hf.chat.model_spec import ModelSpec
-from asid_hf.errors import EndpointError
+from asid_hf.errors import EndpointError, InputError
 from asid_hf.prompts import PROMPTS
 
 SCHEMA = {"type": "object", "required": ["n"], "properties": {"n": {"type": "integer"}}, "additionalProperties": False}
@@ -71,8 +71,6 @@ STAYS = {  # what it will meet again
     "404": "rejected",
     "413": "rejected",
     "422": "rejected",
-    "401": "unauthorised",
-    "403": "unauthorised",
 }
 
 
@@ -156,6 +154,40 @@ def test_a_first_call_that_nobody_lets_in_ends_the_run(server: Server, behaviour
     assert [type(error) for error in replies] == [EndpointError] * 6
     assert "Mend the address, the model's name, or its key" in str(replies[0])
     assert server.stats("m")["requests"] == 2  # those that waited did not ask
+
+
+@pytest.mark.parametrize("behaviour", ["401", "402", "403"])
+def test_a_key_that_is_refused_ends_the_run_whatever_was_answered_before(server: Server, behaviour: str) -> None:
+    server.model("m", script=["answer"], always=behaviour)
+    replies, _ = ask(endpoint(server, concurrency=1), *[request(str(i)) for i in range(6)])
+    assert [type(reply) for reply in replies] == [ChatReply] + [EndpointError] * 5
+    assert f"says {behaviour}" in str(replies[1]) and server.url in str(replies[1])
+    assert server.stats("m")["requests"] == 2
+
+
+@pytest.mark.parametrize("behaviour", ["429", "hang", "500", "reset"])
+@pytest.mark.parametrize("script", [[], ["answer"]])
+def test_an_endpoint_that_answers_nobody_ends_the_run(server: Server, behaviour: str, script: list) -> None:
+    server.model("m", script=script, always=behaviour)
+    asked = endpoint(server, concurrency=2, deadline=0.5, timeout=0.3)
+    ask(asked, *[request(str(i)) for i in script])
+    replies, _ = ask(asked, *[request(str(i)) for i in range(40)])
+    ended = [reply for reply in replies if isinstance(reply, EndpointError)]
+    assert len(ended) >= 20 and "answers nobody" in str(ended[0]) and server.url in str(ended[0])
+    assert len(server.requests("m")) < 80
+
+
+def test_a_few_calls_that_a_server_stumbles_over_end_no_run(server: Server) -> None:
+    server.model("m", rates={"500": 0.6}, latency=0.02)
+    replies, _ = ask(endpoint(server, concurrency=2, attempts=1, timeout=0.3), *[request(str(i)) for i in range(60)])
+    failed = [reply for reply in replies if isinstance(reply, ChatError)]
+    assert len(failed) > 20 and not any(isinstance(reply, EndpointError) for reply in replies)
+
+
+def test_inference_providers_are_not_asked_without_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.get_token", lambda: None)
+    with pytest.raises(InputError, match="they want a key"):
+        Endpoint(ModelSpec("a-model"))
 
 
 def test_an_unknown_model_is_named(server: Server) -> None:
