@@ -125,7 +125,7 @@ def score(features: set[str], weights: dict[str, dict[str, float]]) -> dict[str,
         True
     """
     sums = dict.fromkeys(ATTRIBUTES, 0.0)
-    for feature in features:
+    for feature in sorted(features):  # in one order, since sums that tie would hang on the last bit
         for name, weight in weights.get(feature, {}).items():
             sums[name] += weight
     top = max(sums.values())

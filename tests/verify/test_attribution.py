@@ -114,3 +114,8 @@ def test_speech_that_is_said_only_in_passing_does_not_make_it_a_sentence_about_s
 
 def test_words_on_the_tool_somebody_uses_do_not_make_it_a_sentence_about_objects() -> None:
     assert attributes_of("The man uses a drill labeled 'TORQ' to open the crate.")[0] == "actions"
+
+
+def test_the_order_of_a_set_which_every_process_draws_anew_does_not_decide_a_tie() -> None:
+    weights = {"a": {"scene": 0.1}, "b": {"scene": 0.2}, "c": {"scene": 0.3, "objects": 0.6}}
+    assert score(dict.fromkeys("abc"), weights) == score(dict.fromkeys("cba"), weights)
