@@ -9,12 +9,35 @@ from asid_hf.chat.messages import ChatError, ChatReply
 
 _FENCED = re.compile(r"```(?:json)?\s*\n(.*?)```", re.DOTALL | re.IGNORECASE)
 _THOUGHT = re.compile(r"\A\s*<think>.*?</think>", re.DOTALL)
-_REFUSAL = re.compile(
-    r"(?:(?:sorry|apologies|unfortunately),? (?:but )?)?\b(?:I(?:['’]m| am) (?:sorry|unable|not able)|"
-    r"I (?:cannot|can['’]t|can not|won['’]t|will not) (?:help|assist|do|provide|comply|describe|analy[sz]e|identify|"
-    r"process|watch|view|see|fulfil)|as an AI\b|against my (?:guidelines|policy))",
-    re.IGNORECASE,
+_FILM = r"(?:\w+ ){0,2}(?:video|clip|footage|film|file|media|attachment|image|frame|content)s?\b"
+_NOT = r"(?: ?not|n't)"
+_CANNOT = rf"(?:ca{_NOT}|can{_NOT}|could{_NOT}|do{_NOT}|did{_NOT}|wo{_NOT}|will{_NOT})"
+_SHOW = r"(?:watch|view|see|open|play|load|find|receive|have|process|access|describe|analy[sz]e|caption)(?: or \w+)?"
+_DO = (
+    r"(?:help|assist|comply|provide|describe|analy[sz]e|identify|process|fulfil|access|generate|create|caption|"
+    r"do (?:this|that|so)|have (?:access|the ability))\b"
 )
+_LED_BY = (
+    r"(?:(?:(?:I(?:'m| am) )?(?:very )?sorry|(?:my )?apologies|unfortunately|regrettably|"
+    r"it (?:looks|seems|appears) (?:like|that|as if))\b[,.:!]? (?:but )?(?:that )?)?"
+)
+_REFUSALS = (
+    r"I(?:'m| am) (?:unable|not able) to\b|I(?:'m| am) an AI\b|I (?:\w+ly )?apologi[sz]e\b",
+    r"against my (?:guidelines|policy)",
+    r"I(?:'m| am) (?:very )?sorry[,.]? (?:but|however|I|for (?:the|any))\b",
+    rf"(?:I|we) (?:\w+ly )?{_CANNOT} (?:{_DO}|{_SHOW} {_FILM})",
+    rf"(?:unable|not able) to (?:{_SHOW}|provide|identify|generate) {_FILM}",
+    r"as an? (?:[\w-]+ ){0,2}(?:AI|model|assistant)\b[^.]{0,40}?\bI\b",
+    rf"(?:there (?:is|was|appears to be|seems to be) )?no {_FILM} (?:(?:was|were|is|are|(?:has|have) been) )?"
+    r"(?:provided|attached|given|supplied|included|uploaded|shared|available|received|found)\b",
+    rf"(?:the|your|this) {_FILM} (?:does|did|do){_NOT} (?:load|open|exist|seem to)\b",
+    rf"(?:the|your|this) {_FILM} (?:could|ca|can){_NOT} be (?:load|open|play|process|access|view|analy[sz])ed\b",
+    rf"(?:the|your|this) {_FILM} (?:is|was|were|are){_NOT} (?:accessible|provided|attached|available|uploaded)\b",
+    rf"(?:the|your|this) {_FILM} failed to (?:load|open|play)\b",
+    rf"(?:could you )?please (?:provide|upload|share|attach|send|resend) {_FILM}",
+)
+_REFUSAL = re.compile(rf"\b{_LED_BY}\b(?:{'|'.join(_REFUSALS)})", re.IGNORECASE)
+_BEFORE_WORDS = re.compile(r"\A[\s*_#>]+")
 _STARTS = 20  # brackets tried: a reply of brackets alone has an end
 _LARGEST = 2**53  # beyond it numbers are not exact everywhere (RFC 8259, 6)
 _TYPES = {"object": dict, "array": list, "string": str, "boolean": bool}
@@ -46,7 +69,7 @@ def parse_reply(reply: ChatReply, schema: dict) -> object:
     if not values:
         if reply.finish_reason == "length":
             raise ChatError("truncated", "The reply was cut off at the token limit: raise max_tokens.")
-        if _REFUSAL.search(text[:300]):
+        if _REFUSAL.search(text[:300].replace("’", "'")):
             raise ChatError("refused", f"The model refused: {text[:200]!r}")
         raise ChatError("not_json", f"The reply is no JSON: {text[:200]!r}")
     if len(values) > 1:
@@ -87,9 +110,21 @@ def check_text(reply: ChatReply) -> str:
         raise ChatError("truncated", "The reply was cut off at the token limit: raise max_tokens.")
     if not text:
         raise ChatError("empty", "The reply is empty.")
-    if _REFUSAL.match(text[:300]):
+    if is_refusal(text):
         raise ChatError("refused", f"The model refused: {text[:200]!r}")
     return text
+
+
+def is_refusal(text: str) -> bool:
+    """Whether a text begins as one does that refuses, or that misses its video, instead of describing it.
+
+    Example:
+        >>> is_refusal("I apologize, but I'm unable to view this."), is_refusal("No video was provided.")
+        (True, True)
+        >>> is_refusal("Unable to open the door, a man knocks."), is_refusal("No people are visible.")
+        (False, False)
+    """
+    return bool(_REFUSAL.match(_BEFORE_WORDS.sub("", text[:300].replace("’", "'"))))
 
 
 def check_schema(value: object, schema: dict, place: str = "the reply") -> None:

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from asid_hf.chat.messages import ChatError, ChatReply
-from asid_hf.chat.structured import check_schema, check_text, parse_reply
+from asid_hf.chat.structured import check_schema, check_text, is_refusal, parse_reply
 from asid_hf.prompts import PROMPTS
 
 JUDGE = PROMPTS["judge"].schema
@@ -185,3 +185,48 @@ def test_prose_that_is_none_has_a_name(reply: ChatReply, kind: str) -> None:
     with pytest.raises(ChatError) as caught:
         check_text(reply)
     assert caught.value.kind == kind
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I apologize, but I'm unable to describe this.",
+        "I apologise for the confusion; there is nothing to see.",
+        "Unable to process the video.",
+        "I don't see any video attached.",
+        "I do not have access to the video.",
+        "No video was provided. Please share the clip.",
+        "There is no video attached to your message.",
+        "Unfortunately, the video does not load.",
+        "It seems that the video wasn't uploaded.",
+        "As an AI language model, I have no access to the video.",
+        "Sorry, I can't identify people.",
+        "**I cannot assist with that request.**",
+        "Please provide the video you want described.",
+        "The video could not be processed.",
+    ],
+)
+def test_a_refusal_is_none_of_a_caption_whatever_its_apostrophes(text: str) -> None:
+    assert is_refusal(text) and is_refusal(text.replace("'", "’"))
+    with pytest.raises(ChatError) as caught:
+        check_text(ChatReply(text))
+    assert caught.value.kind == "refused"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Unable to open the door, a man knocks.",
+        "No people are visible.",
+        "There is no speech in the clip.",
+        "Unfortunately, the man falls off the chair.",
+        "The video does not show any people; it shows a beach.",
+        "The video opens with a man who says, \"I'm sorry, I can't help you.\"",
+        "\"I'm sorry, I can't help you,\" a man says.",
+        "As an assistant hands him a file, he smiles.",
+        "Sorry for being late, as his sign reads, a man enters.",
+        "No camera movement is found in the video.",
+    ],
+)
+def test_a_caption_is_no_refusal(text: str) -> None:
+    assert not is_refusal(text)
