@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asid_hf.errors import InputError
+from asid_hf.errors import EndpointError, InputError
 from asid_hf.verify.config import VerifyConfig
 from asid_hf.verify.config_models import without_keys
+from asid_hf.verify.config_written import LEFT_OUT
 from asid_hf.verify.earlier import WORK
 from asid_hf.verify.model_stage import Access, ModelStage
 from asid_hf.verify.output import LEDGER
@@ -52,7 +53,7 @@ def replay_stage(
         What differs from the rows that were saved after it, in row order; and the new rows.
 
     Raises:
-        InputError: no such stage in the configuration, or no rows saved for it.
+        InputError: no such stage in the configuration, no rows saved for it, or no address of a model to be asked.
         EndpointError: a model's endpoint answers nobody.
 
     Example:
@@ -75,14 +76,22 @@ def replay_stage(
         )
     rows = Dataset.from_parquet(str(before))
     asks = isinstance(step, ModelStage) and step.models
-    new = rows.map(
-        step,
-        batched=True,
-        batch_size=MODEL_BATCH if asks else TEXT_BATCH,
-        features=rows.features,
-        load_from_cache_file=False,
-        desc=f"replaying {stage}",
-    )
+    try:
+        new = rows.map(
+            step,
+            batched=True,
+            batch_size=MODEL_BATCH if asks else TEXT_BATCH,
+            features=rows.features,
+            load_from_cache_file=False,
+            desc=f"replaying {stage}",
+        )
+    except EndpointError as error:
+        if not any(model.base_url == LEFT_OUT for model in step.models):
+            raise
+        raise InputError(
+            f"The stage {stage!r} has to ask {', '.join(model.name for model in step.models)}, and a run records no "
+            "address: give --base-url (for one of several models with --role), or a --config with the addresses."
+        ) from error
     return differences(Dataset.from_parquet(str(after)), new, step.writes), new
 
 

@@ -96,6 +96,8 @@ def test_rows_of_a_finished_run_are_saved_at_no_cost_and_replayed_by_its_configu
     server.model("stricter", skill=Skill(alarm=1.0))
     other = replay("judge", "--against", out, "--model", "stricter", "--base-url", server.url)
     assert "2 of 2 rows differ" in other.stdout, other.stderr
+    nowhere = replay("judge", "--against", out, "--model", "stricter2", "--ledger", tmp_path / "fresh.sqlite")
+    assert nowhere.returncode == 2 and "has to ask stricter2, and a run records no address" in nowhere.stderr
     server.model("terse", skill=Skill(omit=0.9))
     which = replay("annotate", "--against", out, "--model", "terse", "--base-url", server.url)
     assert which.returncode == 2 and "say --role with one of annotator a0, annotator a1" in which.stderr
