@@ -206,8 +206,9 @@ class Endpoint:
         told = " ".join([str(error), *getattr(error, "__notes__", ()), f"Asked at {self._where}."])
         if error.kind == "dead":
             return EndpointError(
-                f"{told} Tried for {time.monotonic() - started:.2g} s. Start the server, or mend base_url; what was "
-                "answered is kept, and the same command goes on from there."
+                f"Nothing answers at {self._where}: {str(error).partition(': ')[2]} Tried for "
+                f"{time.monotonic() - started:.2g} s. Start the server, or mend base_url; what was answered is kept, "
+                "and the same command goes on from there."
             )
         if error.retry_after and error.retry_after > self.spec.deadline:
             return EndpointError(
