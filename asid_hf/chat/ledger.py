@@ -55,7 +55,8 @@ class Ledger:
     Example:
         >>> import asyncio, tempfile
         >>> ledger = Ledger(tempfile.mkdtemp() + "/ledger.sqlite")
-        >>> asyncio.run(ledger.keep(Call("k", "judge", "m", "judge@1"), ChatReply("fine")))
+        >>> asyncio.run(ledger.keep(Call("k", "judge", "m", "judge@1"), ChatReply("fine"))).text
+        'fine'
         >>> ledger.find("k").text
         'fine'
     """
