@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from asid_hf.chat.language import check_english
 from asid_hf.chat.messages import ChatError
 from asid_hf.chat.model_spec import ModelSpec
+from asid_hf.chat.structured import is_refusal
 from asid_hf.errors import InputError
 from asid_hf.schema import ATTRIBUTES, Candidate
 from asid_hf.verify.annotate_measured import ANNOTATOR, measured_captions
@@ -126,6 +127,9 @@ class Annotate(ModelStage):
 
 def _attributes(value: dict) -> dict:
     texts = {name: " ".join(value[name].split()) for name in ATTRIBUTES}
+    refused = next((text for text in texts.values() if is_refusal(text)), None)
+    if refused:
+        raise ChatError("refused", f"The model refused: {refused[:200]!r}")
     if not any(texts.values()):
         raise ChatError("empty", "All eight attributes are empty.")
     _prose(" ".join(texts.values()))

@@ -563,3 +563,12 @@ def test_a_finding_that_the_measurements_dispute_drops_no_row() -> None:
     disputed = {"resolved": False, "kind": "error", "confidence": 0.9, "judge": "judge", "disputed_by": "measured"}
     row = row_with(caption="A pier.", attributes={"scene": "A pier."}, findings=[disputed], agreement=None)
     assert through([row], Keep(rules=KeepRules(max_unresolved=0)))[0]["status"] == "kept"
+
+
+def test_a_refusal_in_the_fields_of_a_reply_is_no_caption(server: Server, access: Access) -> None:
+    refusal = "I apologize, but I'm unable to view this video."
+    server.model("annotator0", reply=json.dumps(dict.fromkeys(ATTRIBUTES, refusal)))
+    annotator = Annotator("a", spec(server, "annotator0", "video"))
+    row = through(WORLD.rows()[:1], Annotate(annotators=(annotator,), access=access))[0]
+    assert errors_of(row) == [("annotate", "refused")]
+    assert not any(refusal in candidate["caption"] for candidate in row["candidates"])
