@@ -71,8 +71,8 @@ def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retry, "LONGEST_PAUSE", 0.05)
 
 
-def annotated(server: Server, ledger: Path) -> list[dict]:
-    model = spec(server, "captioner", "video", timeout=0.5, deadline=20.0, attempts=3, concurrency=3)
+def annotated(server: Server, ledger: Path, timeout: float = 10.0) -> list[dict]:
+    model = spec(server, "captioner", "video", timeout=timeout, deadline=60.0, attempts=3, concurrency=3)
     return through(WORLD.rows(), Annotate(annotators=(Annotator("a", model),), access=Access(str(ledger))))
 
 
@@ -83,7 +83,7 @@ def written(row: dict) -> bool:
 @pytest.mark.parametrize(("behaviour", "kind"), ON_THE_WIRE.items())
 def test_a_fault_that_half_of_the_calls_meet_costs_no_row(server, tmp_path: Path, behaviour: str, kind: str) -> None:
     server.model("captioner", skill=Skill(), script=["answer", behaviour] * 3)
-    rows = annotated(server, tmp_path / "ledger.sqlite")
+    rows = annotated(server, tmp_path / "ledger.sqlite", timeout=1.5 if kind == "timeout" else 10.0)
     assert [row["status"] for row in rows] == ["kept"] * ROWS
     failed = [row for row in rows if not written(row)]
     assert all([error["kind"] for error in row["errors"]] == [kind] for row in failed)
