@@ -216,7 +216,9 @@ class Endpoint:
                 f"({self.spec.deadline:g} s). What was answered is kept: run the same command again then."
             )
         not_here = error.kind == "rejected" and _NOT_HERE.search(str(error)) and not self._answered
-        if not_here or error.kind == "unauthorised":
+        # A 403 after answers is about what was asked, as a moderated clip, not about who asks.
+        moderated = self._answered and " answered 403: " in str(error)
+        if not_here or (error.kind == "unauthorised" and not moderated):
             return EndpointError(
                 f"{told} Mend the address, the model's name, or its key (or what it may spend): set the environment "
                 "variable that api_key_env names, or log in to the Hub. What was answered is kept."

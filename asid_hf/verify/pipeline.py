@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asid_hf.chat.endpoint import Endpoint
 from asid_hf.chat.usage import Usage
 from asid_hf.errors import CaptionFileError, InputError, MissingExtraError, OutputError
 from asid_hf.evidence.recognisers import signature
@@ -101,7 +102,8 @@ def verify(
     if offline:
         config = without_keys(config)
     for model in models_of(all_stages(config, access)):
-        model.key()
+        if model.backend == "endpoint" and not offline:
+            Endpoint(model)  # that its key is absent is to be known now
     check_output(output, kept_in)  # before a recogniser behind an address opens the ledger in it
     by_id, bad_lines = gather_captions(captions) if captions else ({}, [])
     if captions and not by_id:

@@ -156,7 +156,7 @@ def test_a_first_call_that_nobody_lets_in_ends_the_run(server: Server, behaviour
     assert server.stats("m")["requests"] == 2  # those that waited did not ask
 
 
-@pytest.mark.parametrize("behaviour", ["401", "402", "403"])
+@pytest.mark.parametrize("behaviour", ["401", "402"])
 def test_a_key_that_is_refused_ends_the_run_whatever_was_answered_before(server: Server, behaviour: str) -> None:
     server.model("m", script=["answer"], always=behaviour)
     replies, _ = ask(endpoint(server, concurrency=1), *[request(str(i)) for i in range(6)])
@@ -524,3 +524,11 @@ def unused_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def test_a_clip_that_is_moderated_away_ends_no_run(server: Server) -> None:
+    server.model("m", script=["answer", "403", "answer"])
+    asked = endpoint(server, concurrency=1)
+    replies, faults = ask(asked, request("a"), request("b"), request("c"))
+    assert [type(reply) for reply in replies] == [ChatReply, ChatError, ChatReply]
+    assert faults == {"unauthorised": 1}
