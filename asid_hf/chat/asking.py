@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
@@ -78,19 +77,24 @@ class Asker:
     async def _ask_model(self, call: Call, request: ChatRequest, check: Check | None, refused: str | None) -> ChatReply:
         """Ask, and once more where the reply cannot be used; `refused` is the text of a kept answer that cannot."""
         for ask in range(ASKS):
-            async with self._reply(call, request, refused) as (reply, paid):
-                try:
-                    usable = _usable(reply, request, check)
-                except ChatError as error:
-                    if paid:
-                        usage.count(failures=1)
-                        await self.ledger.keep_failure(call, error.kind, str(error), reply)
-                    if ask == ASKS - 1 or error.kind not in _OURS:
-                        raise
-                    request = _asked_again(request, reply, error)
-                    continue
+            key = call.key if ask == 0 else request.key(self.backend.model)
+            reply, own = await self._reply(key, call, request, refused)
+            paid = own and not reply.hit
+            try:
+                usable = _usable(reply, request, check)
+            except ChatError as error:
+                if paid:
+                    usage.count(failures=1)
+                    await self.ledger.keep_failure(call, error.kind, str(error), reply)
+                if ask == ASKS - 1 or error.kind not in _OURS:
+                    raise
+                request = _asked_again(request, reply, error)
+            else:
                 kept = await self.ledger.keep(call, reply, refused)
                 return await self._settled(call, request, check, usable, kept) if paid else self._found(call, usable)
+            finally:
+                if own:
+                    del self._under_way[key]
         raise AssertionError("unreachable: the last ask returns or raises")
 
     async def _settled(
@@ -108,28 +112,22 @@ class Asker:
         await self.ledger.keep_failure(call, "superseded", "Another answer to this call was kept first.", usable)
         return known
 
-    @asynccontextmanager
-    async def _reply(self, call: Call, request: ChatRequest, refused: str | None) -> AsyncIterator[tuple]:
-        """A reply as it came, and whether it was paid for here: those that ask the same at the same time, until the one
-        that pays is done with it, share one; each checks it for itself."""
-        key = request.key(self.backend.model)
+    async def _reply(self, key: str, call: Call, request: ChatRequest, refused: str | None) -> tuple[ChatReply, bool]:
+        """A reply as it came, and whether it is this task's own: those that ask the same at the same time, until the
+        one that asked is done with it, share one; each checks it for itself."""
         if key in self._under_way:
-            yield replace(await asyncio.shield(self._under_way[key]), hit=True), False
-            return
-        future = asyncio.get_running_loop().create_future()
-        self._under_way[key] = future
+            return replace(await asyncio.shield(self._under_way[key]), hit=True), False
+        future = self._under_way[key] = asyncio.get_running_loop().create_future()
         try:
             reply = await self._complete(call, replace(request, known=lambda: self._known(call, refused)))
-            future.set_result(reply)
-            yield reply, not reply.hit
         except BaseException as error:
-            if not future.done():
-                stopped = ChatError("reset", "The call was stopped.")
-                future.set_exception(error if isinstance(error, Exception) else stopped)
-                future.exception()  # it is raised here; nobody else may wait for it
-            raise
-        finally:
+            stopped = ChatError("reset", "The call was stopped.")
+            future.set_exception(error if isinstance(error, Exception) else stopped)
+            future.exception()  # it is raised here; nobody else may wait for it
             del self._under_way[key]
+            raise
+        future.set_result(reply)
+        return reply, True
 
     def _known(self, call: Call, refused: str | None) -> ChatReply | None:
         kept = self.ledger.find(call.key)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 LEAST = 1.0
 HALVING = 0.5
@@ -34,9 +32,11 @@ class Limiter:
         self._slowed = -AGAIN_AFTER
         self._resting_until = 0.0
 
-    @asynccontextmanager
-    async def slot(self) -> AsyncIterator[None]:
-        """Wait for one's turn, first come, first served, and hold it."""
+    def slot(self) -> _Slot:
+        """One's turn, first come, first served: `async with limiter.slot():` waits for it and holds it."""
+        return _Slot(self)
+
+    async def _enter(self) -> None:
         if self.under_way >= int(self.limit) or self._waiting:
             turn = asyncio.get_running_loop().create_future()
             self._waiting.append(turn)
@@ -48,13 +48,13 @@ class Limiter:
                 raise
         else:
             self.under_way += 1
-        try:
-            rest = self._resting_until - time.monotonic()
-            if rest > 0:
+        rest = self._resting_until - time.monotonic()
+        if rest > 0:
+            try:
                 await asyncio.sleep(rest)
-            yield
-        finally:
-            self._leave()
+            except asyncio.CancelledError:
+                self._leave()
+                raise
 
     def speed_up(self) -> None:
         """A call came back well: one more at a time after each full round of them."""
@@ -76,3 +76,16 @@ class Limiter:
             if not turn.done():
                 self.under_way += 1
                 turn.set_result(None)
+
+
+class _Slot:
+    """A turn; a generator in its place would cost as much as the rest of the limiter."""
+
+    def __init__(self, limiter: Limiter) -> None:
+        self._limiter = limiter
+
+    async def __aenter__(self) -> None:
+        await self._limiter._enter()
+
+    async def __aexit__(self, *trouble: object) -> None:
+        self._limiter._leave()
