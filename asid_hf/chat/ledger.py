@@ -7,7 +7,6 @@ key. Answers of many calls in flight are committed together: one sync of the dis
 
 from __future__ import annotations
 
-import asyncio
 import atexit
 import contextlib
 import os
@@ -100,10 +99,10 @@ class Ledger:
             OutputError: it cannot be written.
         """
         text, finish_reason = _text(reply.text), _text(reply.finish_reason)
-        rows = [(KEEP_ANSWER, (*call, finish_reason, *_amounts(reply), text, instead_of))]
         if instead_of is not None:
-            rows.insert(0, (COUNT_REPLACED, ("Another answer took its place.", call.key, instead_of)))
-        await asyncio.gather(*(self._writer.put(*row) for row in rows))
+            self._writer.put(COUNT_REPLACED, ("Another answer took its place.", call.key, instead_of))
+        if await self._writer.put(KEEP_ANSWER, (*call, finish_reason, *_amounts(reply), text, instead_of)):
+            return reply
         kept = self.find(call.key)
         return reply if kept is None or kept.same(replace(reply, text=text, finish_reason=finish_reason)) else kept
 

@@ -56,7 +56,8 @@ class Writer:
         self._hits: dict[tuple[str, str, str], int] = {}
 
     def put(self, statement: str, values: tuple) -> asyncio.Future:
-        """Have a row written; the future of the running loop is done when it is on the disk.
+        """Have a row written; the future of the running loop is done when it is on the disk, and tells whether all
+        rows that were written with it were new.
 
         Args:
             statement: SQL for one row.
@@ -83,7 +84,7 @@ class Writer:
         """Have everything given so far written now; the future is done when it is on the disk."""
         done: concurrent.futures.Future = concurrent.futures.Future()
         if self._thread is None:
-            done.set_result(None)
+            done.set_result(True)
         else:
             self._waiting.put(_Flush(done))
         return done
@@ -104,13 +105,13 @@ class Writer:
         while not stopped:
             gathered = self._gather()
             stopped = _STOP in gathered
-            error = None
+            error, whole = None, False
             try:
                 connection = connection or connect(self.path, create=True)
-                self._commit(connection, [entry for entry in gathered if isinstance(entry, _Row)])
+                whole = self._commit(connection, [entry for entry in gathered if isinstance(entry, _Row)])
             except Exception as trouble:  # whatever it is: nobody may wait for ever
                 error = trouble if isinstance(trouble, OutputError) else unusable(self.path, trouble)
-            _settle(gathered, error)
+            _settle(gathered, error, whole)
         if connection is not None:
             connection.close()
 
@@ -126,7 +127,8 @@ class Writer:
             gathered.append(self._waiting.get())
         return gathered
 
-    def _commit(self, connection: sqlite3.Connection, rows: list[_Row]) -> None:
+    def _commit(self, connection: sqlite3.Connection, rows: list[_Row]) -> bool:
+        """Whether every row was written: else some of them met others of their key."""
         with self._lock:
             hits, self._hits = self._hits, {}
         by_statement = defaultdict(list)
@@ -135,36 +137,36 @@ class Writer:
         by_statement[_HIT] += [(*kind, count) for kind, count in hits.items()]
         connection.execute("BEGIN IMMEDIATE")
         try:
-            for statement, values in by_statement.items():
-                connection.executemany(statement, values)
+            written = [connection.executemany(statement, values).rowcount for statement, values in by_statement.items()]
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:  # some errors, as a full disk, have ended it already
                 connection.execute("ROLLBACK")
             raise
+        return written == [len(values) for values in by_statement.values()]
 
 
-def _settle(entries: Iterable[object], error: OutputError | None) -> None:
+def _settle(entries: Iterable[object], error: OutputError | None, whole: bool) -> None:
     by_loop = defaultdict(list)
     for entry in entries:
         if isinstance(entry, _Row):
             by_loop[entry.loop].append(entry.done)
         elif isinstance(entry, _Flush):
-            _set(entry.done, error)
+            _set(entry.done, error, whole)
     for loop, futures in by_loop.items():
         with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile: nobody waits there any more
-            loop.call_soon_threadsafe(_set_all, futures, error)
+            loop.call_soon_threadsafe(_set_all, futures, error, whole)
 
 
-def _set_all(futures: Iterable[asyncio.Future], error: OutputError | None) -> None:
+def _set_all(futures: Iterable[asyncio.Future], error: OutputError | None, whole: bool) -> None:
     for future in futures:
-        _set(future, error)
+        _set(future, error, whole)
 
 
-def _set(future: asyncio.Future | concurrent.futures.Future, error: OutputError | None) -> None:
+def _set(future: asyncio.Future | concurrent.futures.Future, error: OutputError | None, whole: bool) -> None:
     if future.done():  # its waiter was cancelled
         return
     if error is None:
-        future.set_result(None)
+        future.set_result(whole)
     else:
         future.set_exception(error)
