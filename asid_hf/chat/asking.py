@@ -170,7 +170,18 @@ def asker_of(spec: ModelSpec, ledger: str, offline: bool = False) -> Asker:
         >>> asker_of(spec, tempfile.mkdtemp() + "/ledger.sqlite").backend.model
         'a-model'
     """
-    return _asker(spec, os.path.abspath(ledger), offline, os.getpid())
+    place = (id(spec), ledger, offline, os.getpid())
+    known = _known_askers.get(place)
+    if known is None or known[0] is not spec:
+        if len(_known_askers) > 256:
+            _known_askers.clear()
+        known = _known_askers[place] = (spec, _asker(spec, os.path.abspath(ledger), offline, os.getpid()))
+    return known[1]
+
+
+_known_askers: dict[
+    tuple, tuple[ModelSpec, Asker]
+] = {}  # by identity: to hash a specification takes longer than to ask
 
 
 def _in_process(spec: ModelSpec) -> ChatBackend:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Protocol, runtime_checkable
 
 from asid_hf.errors import AsidError
@@ -96,8 +97,14 @@ class Message:
     content: tuple[str | ClipPart, ...]
 
     def as_key(self) -> list:
-        """The turn as JSON-ready values, a clip by its digest."""
-        return [self.role, *(part if isinstance(part, str) else ["clip", part.digest] for part in self.content)]
+        """The turn as JSON-ready values, texts and clips by their digests."""
+        digest = _digest if self.role == "system" else _digest.__wrapped__  # the same for every row, and never again
+        return [self.role, *(digest(part) if isinstance(part, str) else ["clip", part.digest] for part in self.content)]
+
+
+@lru_cache(maxsize=64)
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
 _canonical = json.JSONEncoder(sort_keys=True, ensure_ascii=False).encode
