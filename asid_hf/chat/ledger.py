@@ -7,6 +7,7 @@ key. Answers of many calls in flight are committed together: one sync of the dis
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import contextlib
 import os
@@ -99,9 +100,11 @@ class Ledger:
             OutputError: it cannot be written.
         """
         text, finish_reason = _text(reply.text), _text(reply.finish_reason)
+        answer = (*call, finish_reason, *_amounts(reply), text, instead_of)
         if instead_of is not None:
-            self._writer.put(COUNT_REPLACED, ("Another answer took its place.", call.key, instead_of))
-        if await self._writer.put(KEEP_ANSWER, (*call, finish_reason, *_amounts(reply), text, instead_of)):
+            replaced = ("Another answer took its place.", call.key, instead_of)
+            await asyncio.gather(self._writer.put(COUNT_REPLACED, replaced), self._writer.put(KEEP_ANSWER, answer))
+        elif await self._writer.put(KEEP_ANSWER, answer):
             return reply
         kept = self.find(call.key)
         return reply if kept is None or kept.same(replace(reply, text=text, finish_reason=finish_reason)) else kept

@@ -17,6 +17,7 @@ from asid_hf.errors import InputError
 from asid_hf.prompts import PROMPTS, Prompt
 from asid_hf.verify.annotate_measured import measured_captions
 from asid_hf.verify.fetch import local_video
+from asid_hf.verify.from_hub.access import trust, trusted
 from asid_hf.verify.sentences import split_sentences
 from asid_hf.verify.stage import Batch, Row, Stage
 
@@ -31,6 +32,7 @@ class Access:
         ledger: path of the call ledger.
         offline: answer from the ledger alone.
         prompts: texts of the user's own, instead of those of `asid_hf.prompts` of the same name.
+        repos: datasets on the Hub whose clips may be brought, see `asid_hf.verify.fetch.Fetch`.
 
     Example:
         >>> Access("ledger.sqlite").prompt("judge").label
@@ -40,6 +42,7 @@ class Access:
     ledger: str = field(repr=False)
     offline: bool = field(default=False, repr=False)
     prompts: tuple[Prompt, ...] = ()
+    repos: tuple[str, ...] = field(default_factory=trusted, repr=False)
 
     def prompt(self, name: str) -> Prompt:
         """The prompt of a name, the user's own if there is one."""
@@ -132,6 +135,8 @@ class ModelStage(Stage):
             MediaError: the clip's file has gone.
         """
         text = self.access.prompt(prompt)
+        for repo in self.access.repos:  # the process may be another than the one that was given their names
+            trust(repo)
         shown = (
             [await asyncio.to_thread(clip_part, row["video"], local_video)] if model.accepts and self.sees_clip else []
         )
