@@ -179,9 +179,8 @@ def asker_of(spec: ModelSpec, ledger: str, offline: bool = False) -> Asker:
     return known[1]
 
 
-_known_askers: dict[
-    tuple, tuple[ModelSpec, Asker]
-] = {}  # by identity: to hash a specification takes longer than to ask
+# By identity: to hash a specification at every call takes longer than to find an answer.
+_known_askers: dict[tuple, tuple[ModelSpec, Asker]] = {}
 
 
 def _in_process(spec: ModelSpec) -> ChatBackend:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -389,3 +390,13 @@ def test_a_ledger_that_lacks_answers_writes_nothing_offline(models: Server, clip
     with pytest.raises(OutputError, match=r"lacks answers \(annotate of 2 rows.*nothing was written"):
         verify(clips[:2], tmp_path / "out", config=other, offline=True)
     assert rows_of(tmp_path / "out") == before
+
+
+def test_the_collector_of_garbage_is_on_again_after_a_run_and_after_one_that_failed(models, clips, tmp_path) -> None:
+    verify(clips[:2], tmp_path / "one", config=config(models))
+    assert gc.isenabled()
+    for name in ROLES:
+        models.model(name, always="401")
+    with pytest.raises(EndpointError):
+        verify(clips[:2], tmp_path / "two", config=config(models))
+    assert gc.isenabled()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,13 +62,25 @@ def _collected(chunks: Iterator[tuple[list[str], Batch]]) -> Callable[[list[str]
 
 
 def _map(dataset: Dataset, step: Step, features: Features, cache: Path) -> Dataset:
+    if not (isinstance(step.call, ModelStage) and step.call.models):
+        return _written(dataset, step.call, step, step.batch_size, features, cache)
+    # The rows themselves are read by `chunks_ahead`: here one short column stands for them.
+    ahead = {"input_columns": "video_id", "new_fingerprint": cache.stem}
+    with closing(chunks_ahead(dataset, step.call)) as chunks:  # it has the collector of garbage off until it ends
+        return _written(dataset, _collected(chunks), step, chunk_of(dataset), features, cache, **ahead)
+
+
+def _written(
+    dataset: Dataset,
+    call: Callable[..., Batch],
+    step: Step,
+    size: int,
+    features: Features,
+    cache: Path,
+    **ahead: str,
+) -> Dataset:
     from multiprocess import TimeoutError as Unready
 
-    call, size, ahead = step.call, step.batch_size, {}
-    if isinstance(call, ModelStage) and call.models:
-        call, size = _collected(chunks_ahead(dataset, call)), chunk_of(dataset)
-        # The rows themselves are read by `chunks_ahead`: here one short column stands for them.
-        ahead = {"input_columns": "video_id", "new_fingerprint": cache.stem}
     try:
         with workers_end_with_this_process():
             return dataset.map(
