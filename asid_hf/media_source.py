@@ -1,7 +1,8 @@
 """What may be opened as a clip, how it is opened, and which error says that it cannot be.
 
-A clip is one regular file (or its bytes) that holds its own media. Playlists, picture patterns and every protocol but
-plain files (and http, https where allowed) are refused before FFmpeg could follow them to other files or hosts.
+A clip is one regular file (or its bytes, or a member of an archive here) that holds its own media. Playlists, picture
+patterns and every protocol but plain files (and http, https where allowed) are refused before FFmpeg could follow them
+to other files or hosts.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ import av
 
 try:
     from asid_hf.errors import MediaError
+    from asid_hf.media_archive import member_behind, read_member
 except ImportError:  # beside the remote code on the Hub, where asid_hf is not installed
     from .errors import MediaError
+    from .media_archive import member_behind, read_member
 
 MAX_PICTURE = 8192 * 4320  # pixels; a larger picture is a decompression bomb
 
@@ -75,10 +78,11 @@ def source_name(source: Any) -> str:
 
 
 def check_source(source: Any, allow_remote: bool = False) -> Source:
-    """Check a clip's source without opening it.
+    """Check a clip's source without opening it; a member of an archive is read, for its bytes are the clip.
 
     Args:
-        source: a path, the bytes of a file, or a `datasets` Video value ({"path": ..., "bytes": ...}).
+        source: a path, the bytes of a file, the address of an archive's member ("zip://clips/a.mp4::/data/videos.zip",
+            see `media_archive`), or a `datasets` Video value ({"path": ..., "bytes": ...}).
         allow_remote: accept http and https addresses.
 
     Raises:
@@ -100,6 +104,9 @@ def check_source(source: Any, allow_remote: bool = False) -> Source:
     if not isinstance(source, str | os.PathLike):
         kind = type(source).__name__
         raise MediaError("unsupported_source", f"{kind} is no clip. Give a path, a file's bytes or a Video value.")
+    if member := member_behind(source):
+        data = read_member(member)
+        return Source(io.BytesIO(data), member.name, len(data))
     if isinstance(source, str) and not os.path.lexists(name) and (scheme := _SCHEME.match(name)):
         _check_address(name, scheme[1].lower(), allow_remote)
         return Source(name, name, 0)

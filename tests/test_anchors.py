@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asid_hf.verify.anchors import ANCHOR_KINDS, parse_anchors
+from asid_hf.anchors import ANCHOR_KINDS, parse_anchors
 
 
 def read(text: str) -> list[tuple[str, tuple[float, ...]]]:

@@ -1033,6 +1033,7 @@ def test_the_files_work_as_remote_code_beside_each_other(
     for name in (
         "errors",
         "media",
+        "media_archive",
         "media_budget",
         "media_film",
         "media_source",

@@ -15,6 +15,7 @@ from asid_hf.chat.messages import Bring, ChatError, ClipPart
 from asid_hf.chat.model_spec import ModelSpec
 from asid_hf.errors import MediaError
 from asid_hf.media import Clip, open_clip
+from asid_hf.media_archive import member_behind, read_member
 from asid_hf.media_encode import jpeg, mp4, wav
 
 KEPT = 8  # forms of clips in memory: the calls of one clip come close together
@@ -42,6 +43,8 @@ def clip_part(video: dict, bring: Bring = nullcontext) -> ClipPart:
     """
     if video["bytes"] is not None:
         return ClipPart(video, hashlib.sha256(video["bytes"]).hexdigest(), bring)
+    if member := member_behind(video["path"]):
+        return ClipPart(video, hashlib.sha256(read_member(member)).hexdigest(), bring)
     try:
         status = os.stat(video["path"])
     except (OSError, ValueError):
@@ -146,6 +149,8 @@ def _open(video: dict, spec: ModelSpec, pixels: float, frames: bool = True) -> C
 def _film_as_it_is(video: dict, most: int) -> tuple[str, bytes] | None:
     """The file itself, where it is small and of a kind that every server opens."""
     data, path = video["bytes"], video["path"]
+    if data is None and (member := member_behind(path)):
+        data = read_member(member)
     if data is None:
         if not os.path.isfile(path) or os.path.getsize(path) > most:
             return None

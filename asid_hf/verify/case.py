@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
+from asid_hf.anchors import Anchor, parse_anchors
 from asid_hf.schema import Evidence, Utterance
-from asid_hf.verify.anchors import Anchor, parse_anchors
 from asid_hf.verify.claims import Claim, parse_claims
 from asid_hf.verify.decompose import Placed, placed_sentences
 from asid_hf.verify.format import format_faults

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass
 
-from asid_hf.verify.anchors import Anchor
+from asid_hf.anchors import Anchor
 from asid_hf.verify.case import TOLERANCE, Case, case_of
 from asid_hf.verify.checks.reported import told_clauses
 from asid_hf.verify.decompose import Placed

@@ -6,7 +6,7 @@ import re
 from bisect import bisect_left
 from dataclasses import dataclass
 
-from asid_hf.verify.anchors import Anchor, parse_anchors
+from asid_hf.anchors import Anchor, parse_anchors
 from asid_hf.verify.sentences import Sentence, split_sentences
 from asid_hf.verify.spotting.camera import spot_camera
 from asid_hf.verify.spotting.cuts import spot_cuts

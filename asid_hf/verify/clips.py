@@ -6,7 +6,6 @@ The sound is measured while the pictures are still being decoded: both use one p
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import OrderedDict
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import numpy as np
 
 from asid_hf.evidence.sound import measure_sound
 from asid_hf.media import Clip, open_clip
+from asid_hf.media_archive import clip_identity
 from asid_hf.schema import SoundEvidence
 from asid_hf.verify.fetch import local_video
 
@@ -110,7 +110,6 @@ def _key(video: dict | str | bytes) -> tuple:
     if data is not None:
         return ("bytes", hashlib.sha256(data).hexdigest())
     try:
-        status = os.stat(path)
+        return ("path", str(path), clip_identity(path))
     except (OSError, TypeError, ValueError):
         return ("path", str(path))
-    return ("path", str(path), status.st_size, status.st_mtime_ns)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asid_hf.errors import OutputError
+from asid_hf.media_archive import clip_identity
 from asid_hf.verify.stage import Row
 
 if TYPE_CHECKING:
@@ -60,10 +61,9 @@ def _identity(video: dict | None) -> str | None:
     if video["bytes"] is not None:
         return hashlib.sha256(video["bytes"]).hexdigest()
     try:
-        status = os.stat(video["path"])
+        return clip_identity(video["path"])
     except (OSError, TypeError, ValueError):
         return None
-    return f"{status.st_size}:{status.st_mtime_ns}"
 
 
 def _earlier(output: Path) -> dict:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from asid_hf.verify.anchors import parse_anchors
+from asid_hf.anchors import parse_anchors
 from asid_hf.verify.sentences import quoted_ranges
 from asid_hf.verify.spotting.speech import REPORTING
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from asid_hf.anchors import parse_anchors
 from asid_hf.chat.language import check_english
 from asid_hf.chat.messages import ChatError
 from asid_hf.chat.model_spec import ModelSpec
 from asid_hf.schema import ATTRIBUTES, Candidate, Source, canonical_attribute
-from asid_hf.verify.anchors import parse_anchors
 from asid_hf.verify.annotate_measured import ANNOTATOR
 from asid_hf.verify.model_stage import ModelStage, clip_facts
 from asid_hf.verify.sentences import split_sentences

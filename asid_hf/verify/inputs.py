@@ -14,13 +14,13 @@ from urllib.parse import urlsplit
 
 from asid_hf.dataset_builder.sources import BadLine, CaptionRow, read_captions
 from asid_hf.errors import InputError
+from asid_hf.media_archive import VIDEO_SUFFIXES, member_behind
 from asid_hf.schema import ATTRIBUTES, Candidate
 from asid_hf.verify.from_hub.address import is_hub_address
 from asid_hf.verify.from_hub.files import HubOptions
 from asid_hf.verify.saved import is_saved, saved_records
 from asid_hf.verify.stage import Row, public_name
 
-VIDEO_SUFFIXES = frozenset(".mp4 .m4v .mov .mkv .webm .avi .mpg .mpeg .ts .mts .m2ts .flv .wmv .3gp .ogv .mxf".split())
 MAX_CAPTION = 50_000  # characters; the longest reference is 6,000, a longer text is a runaway model or an attack
 _EMPTY = {
     "duration": None,
@@ -50,8 +50,8 @@ def new_rows(videos: Iterable[str | Path | dict], captions: Mapping[str, list[Ca
     """Make the row skeletons that the stages fill.
 
     Args:
-        videos: paths, or dicts with `video` (a path, bytes or a `datasets` Video value) and optionally `video_id`,
-            `source`, and `caption` or `captions`.
+        videos: paths (or addresses of archives' members, see `asid_hf.media_archive`), or dicts with `video` (a path,
+            bytes or a `datasets` Video value) and optionally `video_id`, `source`, and `caption` or `captions`.
         captions: video id -> the captions given for it.
 
     A video's id is the one given with it, else its file name without the ending, led by as many parent folders as tell
@@ -189,7 +189,8 @@ def _each_once(records: Iterable[dict]) -> list[dict]:
     kept: dict[object, dict] = {}
     for number, record in enumerate(records):
         path, data = record["video"]["path"], record["video"]["bytes"]
-        file = os.path.realpath(path) if path and data is None and "://" not in path and "\0" not in path else number
+        place = _place(path) if path and data is None and "\0" not in path else None
+        file = number if place is None else os.path.realpath(place)
         first = kept.setdefault((record["video_id"], file), record)
         first["captions"] = list(dict.fromkeys(first["captions"] + record["captions"]))
     return list(kept.values())
@@ -202,10 +203,11 @@ def _ids(records: list[dict]) -> list[str]:
     alike = defaultdict(list)
     for index, record in enumerate(records):
         path = record["video"]["path"]
-        if not record["video_id"] and "://" not in path and _storable(path) == path:
+        if not record["video_id"] and _place(path) and _storable(path) == path:
             alike[ids[index]].append(index)
     for stem, indices in alike.items():
-        folders = [Path(os.path.abspath(records[index]["video"]["path"])).parent.parts[1:] for index in indices]
+        places = [_place(records[index]["video"]["path"]) for index in indices]
+        folders = [Path(os.path.abspath(place)).parent.parts[1:] for place in places]
         for depth in range(max(map(len, folders)) + 1):
             names = ["/".join([*parts[max(0, len(parts) - depth) :], stem]) for parts in folders]
             if len(set(names)) == len(names):
@@ -235,7 +237,7 @@ def _row(record: dict, video_id: str, captions: Mapping[str, list[CaptionRow]]) 
     if row["video"] is None:
         return {**row, **_dropped("empty", "The row holds no video: neither a path nor bytes.")}
     if path and _storable(path) != path:
-        name = public_name(_storable(path))
+        name = public_name(_storable(_place(path) or path))
         return {
             **row,
             **_dropped(
@@ -259,7 +261,19 @@ def _origin(path: str | None) -> str | None:
     """The folder a video lies in, by name; of an address the host, without the key it may carry."""
     if not path:
         return None
-    return urlsplit(path).hostname if "://" in path else Path(path).parent.name or None
+    if place := _place(path):
+        return Path(place).parent.name or None
+    try:
+        return urlsplit(path).hostname
+    except ValueError:  # brackets that hold no IPv6 address
+        return None
+
+
+def _place(path: str) -> str | None:
+    """A video's path, as though an archive were a folder; None of an address, which tells nothing of folders here."""
+    if member := member_behind(path):
+        return os.path.join(member.archive, member.member.lstrip("/"))
+    return None if "://" in path else path
 
 
 def _resolve(given: str) -> list[str]:
@@ -315,4 +329,5 @@ def _stem(path: str | None) -> str:
     """The file's name without the ending; of a local path that ends in ".." the folder's own."""
     if not path:
         return ""
-    return Path(_storable(public_name(path if "://" in path else os.path.abspath(path)))).stem
+    place = _place(path)
+    return Path(_storable(public_name(path if place is None else os.path.abspath(place)))).stem

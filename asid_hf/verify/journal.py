@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -13,6 +12,7 @@ from dataclasses import dataclass, field
 from asid_hf.chat.messages import FAULTS
 from asid_hf.chat.retry import PASSING
 from asid_hf.errors import OutputError
+from asid_hf.media_archive import clip_identity
 from asid_hf.verify.ensemble import UNTRACEABLE
 from asid_hf.verify.model_judge import NOT_IN_CAPTION
 from asid_hf.verify.stage import Batch, Chain, versions
@@ -129,8 +129,7 @@ def _key(single: Batch, configuration: str) -> str:
         identity = hashlib.sha256(data).hexdigest()
     else:
         try:
-            status = os.stat(path)
-            identity = f"{status.st_size}:{status.st_mtime_ns}"
+            identity = clip_identity(path)
         except (OSError, TypeError, ValueError):
             identity = f"absent:{path}"
     return hashlib.sha256(json.dumps([single["video_id"][0], identity, configuration]).encode()).hexdigest()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 
 from asid_hf.errors import OutputError
+from asid_hf.media_archive import member_behind, read_member
 from asid_hf.schema import verified_features
 from asid_hf.verify.earlier import WORK
 from asid_hf.verify.fetch import local_video
@@ -214,6 +215,11 @@ def _stored_video(row: Row, output: Path, embed_videos: bool) -> dict | None:
                 "path": row["video_id"].rpartition("/")[2] + Path(here["path"]).suffix,
                 "bytes": Path(here["path"]).read_bytes(),
             }
+    if member := member_behind(path):
+        here = member._replace(archive=Path(os.path.relpath(member.archive, output)).as_posix())
+        if not embed_videos or row["status"] != "kept":
+            return {"path": here.text, "bytes": None}
+        return {"path": os.path.basename(member.member), "bytes": read_member(member)}
     if not os.path.isfile(path):  # an address, or a file that is not there: its name is all there is to keep
         return {"path": public_name(path), "bytes": None}
     if embed_videos and row["status"] == "kept":

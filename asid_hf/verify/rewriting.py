@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from asid_hf.anchors import parse_anchors
 from asid_hf.schema import ATTRIBUTES, Finding, Source
-from asid_hf.verify.anchors import parse_anchors
 from asid_hf.verify.case import Case
 from asid_hf.verify.decompose import Placed
 from asid_hf.verify.edits import without_anchor, without_claim

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from asid_hf.errors import InputError
+from asid_hf.media_archive import parse_member_address
 
 _ADDRESS = re.compile(r"https?://|hf://datasets/", re.IGNORECASE)
 _SAVED = ("state.json", "dataset_dict.json")  # what `save_to_disk` leaves
@@ -34,7 +35,7 @@ def saved_records(folder: Path, video_root: str | Path | None = None) -> list[di
 
     Args:
         folder: see `is_saved`.
-        video_root: folder that the video paths may lie in; default: the dataset's own.
+        video_root: folder that the video paths, and archives with videos, may lie in; default: the dataset's own.
 
     Returns:
         Records with `video`, `video_id` and whichever of `source` and `caption` it has.
@@ -88,7 +89,7 @@ def _read_records(folder: Path, root: Path) -> Iterator[dict]:
         if isinstance(value, str) or value is None:
             value = {"path": value, "bytes": None}
         if value["bytes"] is None and value["path"] and _is_local(value["path"]):
-            value = {**value, "path": str(_inside(folder / value["path"], root, folder))}
+            value = {**value, "path": _checked(value["path"], root, folder)}
         if not isinstance(record.get("caption"), str | None):
             raise TypeError(f"the caption of row {number} is no text")
         unnamed = None if value["path"] else f"{number:06d}"
@@ -99,6 +100,17 @@ def _read_records(folder: Path, root: Path) -> Iterator[dict]:
 def _is_local(path: str) -> bool:
     """Whether a path leads to a file here: also one that looks like an address, if a folder "http:" makes it one."""
     return "\0" not in path and (os.path.lexists(path) or not _ADDRESS.match(path))
+
+
+def _checked(path: str, root: Path, folder: Path) -> str:
+    """A path or an archive member's address, made absolute, once what it opens was seen to lie inside."""
+    member = parse_member_address(path)
+    if member and not os.path.lexists(folder / path):
+        address = member._replace(archive=str(_inside(folder / member.archive, root, folder))).text
+        if not os.path.lexists(address):  # else it is a file's name where we stand, by a folder "zip:"
+            return address
+        path = os.path.abspath(address)
+    return str(_inside(folder / path, root, folder))
 
 
 def _inside(path: Path, root: Path, folder: Path) -> Path:

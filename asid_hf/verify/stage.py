@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from asid_hf.chat.messages import ChatError
 from asid_hf.chat.usage import Usage
 from asid_hf.errors import EndpointError, InputError, MediaError, MissingExtraError, OutputError
+from asid_hf.media_archive import parse_member_address
 
 _FOLDERS = re.compile(r"(?<=['\":])((?:/[^'\"/]+)*/)([^'\"/]+)(?=['\"])")  # of a model that lies here
 
@@ -161,12 +162,21 @@ class Chain:
 def public_name(path: str) -> str:
     """What may be stored of where a video lies: its file name; of an address neither host nor query, which hold keys.
 
+    Of a member of an archive it is the member's.
+
     Example:
         >>> public_name("/home/me/clips/a.mp4"), public_name("https://user:key@host/b.mp4?token=c")
         ('a.mp4', 'b.mp4')
     """
     path = str(path)
-    return PurePosixPath(urlsplit(path).path if "://" in path else path).name or "video"
+    if member := parse_member_address(path):
+        path = member.member
+    elif "://" in path:
+        try:
+            path = urlsplit(path).path
+        except ValueError:  # brackets that hold no IPv6 address
+            return "video"
+    return PurePosixPath(path).name or "video"
 
 
 def _without_path(error: Exception, row: Row) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from asid_hf.anchors import Anchor
 from asid_hf.verify import phrasing
-from asid_hf.verify.anchors import Anchor
 from asid_hf.verify.case import TOLERANCE, Case
 from asid_hf.verify.claims import Claim
 from asid_hf.verify.findings import Verdict
@@ -40,7 +40,7 @@ def replacement(anchor: Anchor, start: float, end: float, duration: float) -> st
     """The measured time in the form of the anchor it replaces: a point stays a point, a range a range.
 
     Example:
-        >>> from asid_hf.verify.anchors import parse_anchors
+        >>> from asid_hf.anchors import parse_anchors
         >>> replacement(parse_anchors("At 2s, it rains.")[0], 9.0, 11.0, 20.0)
         'At 9s'
     """

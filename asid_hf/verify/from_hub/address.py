@@ -5,10 +5,10 @@ from __future__ import annotations
 import posixpath
 import re
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from urllib.parse import quote, unquote
 
 from asid_hf.errors import InputError
+from asid_hf.media_archive import stays_inside
 
 SCHEME = "hf://"
 _FORM = re.compile(
@@ -102,14 +102,3 @@ def parse_address(text: str) -> HubAddress:
         if not stays_inside(part):
             raise InputError(f"{text!r} leads out of its repository. Name a file inside, without '..'.")
     return HubAddress(match["repo"], revision, path, member, match["query"] or "")
-
-
-def stays_inside(path: str) -> bool:
-    """Whether a path that somebody else wrote leads nowhere but below where it starts.
-
-    Example:
-        >>> stays_inside("a/b.mp4"), stays_inside("../b.mp4"), stays_inside("/etc/passwd"), stays_inside("C:\\\\b.mp4")
-        (True, False, False, False)
-    """
-    parts = PurePosixPath(path).parts
-    return not (path.startswith("/") or ".." in parts or "\\" in path or "\0" in path or re.match(r"[A-Za-z]:", path))

@@ -13,31 +13,15 @@ import tarfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from asid_hf.errors import MediaError
-from asid_hf.verify.from_hub.address import stays_inside
+from asid_hf.media_archive import MAX_CLIP as MAX_CLIP  # which those who bring clips ask for here
+from asid_hf.media_archive import MAX_MEMBERS, TAR_FAULTS, VIDEO_SUFFIXES, Member, refusal
 from asid_hf.verify.from_hub.forward import MAX_RATIO, ONE_READ, ForwardReader
 from asid_hf.verify.from_hub.repo import HubRepo
-from asid_hf.verify.inputs import VIDEO_SUFFIXES
 
 ARCHIVES = (".tar", ".tar.gz", ".tgz")
-MAX_CLIP = 2 * 2**30  # bytes of one video; ten minutes of 4K are some 3 GB, the longest of the pool some 100 MB
-MAX_MEMBERS = 1_000_000  # of one archive
 _NEAR = 64  # members; about as many clips are asked for at once
-
-
-@dataclass(frozen=True)
-class Member:
-    """A video in an archive: its name there and its size in bytes.
-
-    Example:
-        >>> Member("clips/a.mp4", 1000).name
-        'clips/a.mp4'
-    """
-
-    name: str
-    size: int
 
 
 class ArchiveCursor:
@@ -170,29 +154,6 @@ def _noted(repo: HubRepo, path: str) -> dict:
     return repo.recall(f"members of {path}") or {"members": [], "whole": False}
 
 
-def refusal(member: tarfile.TarInfo) -> tuple[str, str] | None:
-    """Why a member is not read, as reason and message; None where it is.
-
-    Example:
-        >>> link = tarfile.TarInfo("a.mp4")
-        >>> link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
-        >>> refusal(link)
-        ('unsupported_source', 'a.mp4 is a link in its archive. Links are not followed.')
-    """
-    name = posixpath.basename(member.name)
-    if member.islnk() or member.issym():
-        return "unsupported_source", f"{name} is a link in its archive. Links are not followed."
-    if not member.isreg() or member.issparse():
-        return "unsupported_source", f"{name} is no plain file in its archive."
-    if not stays_inside(member.name):
-        return "unsupported_source", f"The name of {name} leads out of its archive."
-    if member.size > MAX_CLIP:
-        return "too_large", f"{name} has {member.size} bytes; allowed: {MAX_CLIP}."
-    if member.size <= 0:
-        return "empty", f"{name} is empty: 0 bytes."
-    return None
-
-
 def name_of(member: tarfile.TarInfo) -> str:
     """A member's name without the "./" that some archives lead all of theirs with.
 
@@ -207,6 +168,6 @@ def name_of(member: tarfile.TarInfo) -> str:
 def _damage(path: str) -> Iterator[None]:
     try:
         yield
-    except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error, ValueError, OverflowError) as error:
+    except (*TAR_FAULTS, gzip.BadGzipFile, zlib.error) as error:
         name = posixpath.basename(path)
         raise MediaError("damaged", f"The archive {name} is cut off or damaged ({type(error).__name__}).") from error
