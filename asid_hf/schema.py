@@ -272,6 +272,19 @@ def video_feature() -> object:
     return Video(decode=False)
 
 
+def list_feature(feature: object) -> object:
+    """A list of a feature, as every version of `datasets` has it.
+
+    Example:
+        >>> from datasets import Features, Value
+        >>> Features({"names": list_feature(Value("string"))}).arrow_schema.field("names").type
+        ListType(list<item: string>)
+    """
+    import datasets
+
+    return datasets.List(feature) if hasattr(datasets, "List") else [feature]
+
+
 def verified_features() -> Features:
     """Build the `datasets.Features` of a verified row (one a video), as `asid verify` writes it.
 
@@ -282,7 +295,7 @@ def verified_features() -> Features:
         >>> list(verified_features())[:3]
         ['video_id', 'video', 'source']
     """
-    from datasets import Features, List, Value
+    from datasets import Features, Value
 
     text, real, whole, flag = Value("string"), Value("float64"), Value("int32"), Value("bool")
     utterance = {
@@ -291,36 +304,38 @@ def verified_features() -> Features:
         "speaker": text,
         "text": text,
         "confidence": real,
-        "word_confidences": List(real),
-        "word_times": List(List(real)),
+        "word_confidences": list_feature(real),
+        "word_times": list_feature(list_feature(real)),
     }
     evidence = {
         "speech": {
             "recogniser": text,
             "language": text,
-            "utterances": List({**utterance, "status": text, "reason": text}),
+            "utterances": list_feature({**utterance, "status": text, "reason": text}),
             "aligner": text,
             "diariser": text,
-            "voices": List({"speaker": text, "pitch": real}),
+            "voices": list_feature({"speaker": text, "pitch": real}),
         },
         "sound": {
             "loudness": real,
             "peak": real,
             "silent": flag,
-            "spans": List({"start": real, "end": real, "kind": text, "level": real}),
+            "spans": list_feature({"start": real, "end": real, "kind": text, "level": real}),
         },
-        "shots": List({"start": real, "end": real}),
-        "camera": List(
+        "shots": list_feature({"start": real, "end": real}),
+        "camera": list_feature(
             {"shot": whole, "start": real, "end": real, "motion": text, "magnitude": real, "confidence": real}
         ),
-        "screen_text": List({"text": text, "start": real, "end": real, "box": List(real), "confidence": real}),
+        "screen_text": list_feature(
+            {"text": text, "start": real, "end": real, "box": list_feature(real), "confidence": real}
+        ),
         "light": {
             "brightness": real,
             "contrast": real,
             "level": text,
             "temperature": text,
-            "colours": List({"name": text, "share": real}),
-            "spans": List({"start": real, "end": real, "level": text, "brightness": real}),
+            "colours": list_feature({"name": text, "share": real}),
+            "spans": list_feature({"start": real, "end": real, "level": text, "brightness": real}),
         },
     }
     finding = {
@@ -353,25 +368,25 @@ def verified_features() -> Features:
             "height": whole,
             "fps": real,
             "has_audio": flag,
-            "transcript": List(utterance),
+            "transcript": list_feature(utterance),
             "evidence": evidence,
-            "candidates": List({"annotator": text, "caption": text}),
+            "candidates": list_feature({"annotator": text, "caption": text}),
             "draft": text,
-            "sources": List({"sentence": text, "candidates": List(whole), "attribute": text}),
-            "conflicts": List({"attribute": text, "kept": text, "rejected": text, "reason": text}),
+            "sources": list_feature({"sentence": text, "candidates": list_feature(whole), "attribute": text}),
+            "conflicts": list_feature({"attribute": text, "kept": text, "rejected": text, "reason": text}),
             "attributes": dict.fromkeys(ATTRIBUTES, text),
             "caption": text,
-            "findings": List(finding),
-            "revisions": List({"text_field": text, "text": text}),
+            "findings": list_feature(finding),
+            "revisions": list_feature({"text_field": text, "text": text}),
             "agreement": dict.fromkeys(ATTRIBUTES, real),
             "status": text,
             "drop_reason": text,
-            "errors": List({"stage": text, "kind": text, "message": text}),
+            "errors": list_feature({"stage": text, "kind": text, "message": text}),
             "provenance": {
                 "asid_hf": text,
-                "models": List(text),
-                "stages": List({"stage": text, "version": text}),
-                "prompts": List(text),
+                "models": list_feature(text),
+                "stages": list_feature({"stage": text, "version": text}),
+                "prompts": list_feature(text),
                 "tokens": Value("int64"),
             },
         }

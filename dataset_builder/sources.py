@@ -1,29 +1,42 @@
-"""Caption files, in every published shape, into one row type; what does not fit is named by file and line."""
+"""Caption lines, in every published shape, into one row type; what does not fit is named by file and line."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
-from typing import NamedTuple, TypedDict
+from pathlib import Path
+from typing import Any, NamedTuple, TypedDict
 
-from asid_hf.errors import CaptionFileError
-from asid_hf.schema import ATTRIBUTE_NAMES, ATTRIBUTES, canonical_attribute
+try:
+    from asid_hf.errors import CaptionFileError
+    from asid_hf.instructions import asked_attributes
+    from asid_hf.schema import ATTRIBUTES, canonical_attribute
+except ImportError:  # beside a loading script, where asid_hf is not installed
+    from .errors import CaptionFileError
+    from .instructions import asked_attributes
+    from .schema import ATTRIBUTES, canonical_attribute
 
 ACCEPTED = (
-    'a JSON object with "messages" (or "conversations", or "query" and "response") and a video, '
-    'or {"video_id": ..., "caption": ...}'
+    'a JSON object a line, with "messages" (or "conversations", or "query" and "response") of one question and one '
+    'answer, and one video; or {"video_id": ..., "caption": ...}'
 )
 MAX_LINE_BYTES = 16 * 1024 * 1024  # a caption line of more is an attack or another file
+_SHAPES = (  # key of the turns, and of a turn's role and text
+    ("messages", "role", "content"),
+    ("conversations", "from", "value"),
+)
+_ASKS, _ANSWERS = ("user", "human"), ("assistant", "gpt")
+_ALWAYS_USED = {"video_id", "attributes", "attribute"}
 _TAGS = re.compile(r"<(?:video|image|audio)>\s*")
-_MENTIONS = {
-    name: re.compile(rf"\b{ATTRIBUTE_NAMES[name].replace(' ', '[ _-]')}\b", re.IGNORECASE) for name in ATTRIBUTES
-}
 
 
 class CaptionRow(TypedDict):
-    """One caption of one video. `attributes`: what it covers; all eight, unless the line or its instruction says."""
+    """One caption of one video.
+
+    `attributes`: what it covers, as the line says, else its instruction; all eight where neither names any. `video`:
+    the path as the line gives it, "" where it only has an id. `extra`: the line's other keys as JSON, None without any.
+    """
 
     video_id: str
     group: str
@@ -31,6 +44,7 @@ class CaptionRow(TypedDict):
     instruction: str
     caption: str
     video: str
+    extra: str | None
 
 
 class BadLine(NamedTuple):
@@ -39,6 +53,25 @@ class BadLine(NamedTuple):
     file: str
     line: int
     message: str
+
+    @property
+    def text(self) -> str:
+        """All of it in one sentence."""
+        return f"{self.file}, line {self.line}: {self.message}"
+
+
+class Fields(NamedTuple):
+    """What a line holds, before its instruction is interpreted.
+
+    `given_id`: the video's id, "" where its path has to tell; `named`: the attributes that the line itself names.
+    """
+
+    given_id: str
+    video: str
+    instruction: str
+    caption: str
+    named: tuple[str, ...]
+    extra: str | None
 
 
 def read_captions(path: str | Path) -> Iterator[CaptionRow | BadLine]:
@@ -68,22 +101,55 @@ def read_captions(path: str | Path) -> Iterator[CaptionRow | BadLine]:
         stream = path.open("rb")
     except OSError as error:
         raise CaptionFileError(
-            f"The captions file {path} cannot be read ({error.strerror}). Give a file of JSON lines, each {ACCEPTED}."
+            f"The captions file {path} cannot be read ({error.strerror}). Give a file of JSON lines, {ACCEPTED}."
         ) from error
+    group = group_of(path.parts)
     with stream:
-        number = 0
-        while line := stream.readline(MAX_LINE_BYTES + 1):
-            number += 1
+        for number, line in enumerate(iter(lambda: stream.readline(MAX_LINE_BYTES + 1), b""), start=1):
             if len(line) > MAX_LINE_BYTES:
-                while line and not line.endswith(b"\n"):
-                    line = stream.readline(MAX_LINE_BYTES)
-                yield BadLine(path.name, number, f"longer than {MAX_LINE_BYTES // 2**20} MiB")
-            elif line.strip():
+                skip_line(stream)
+            if line.strip():
                 try:
-                    yield caption_row(_decode(line), group=path.parent.name)
-                except (CaptionFileError, ValueError, RecursionError) as error:
-                    message = (str(error) or type(error).__name__).encode("utf-8", "replace").decode()
-                    yield BadLine(path.name, number, f"{message} Found: {_shorten(line)}; accepted: {ACCEPTED}.")
+                    yield as_row(fields_of(line), group)
+                except CaptionFileError as error:
+                    yield BadLine(path.name, number, str(error))
+
+
+def group_of(parts: tuple[str, ...]) -> str:
+    """The group of a file of the published layout (annotations/<group>/train/...); elsewhere the folder it lies in.
+
+    Example:
+        >>> group_of(("annotations", "finevideo", "train", "raw_finevideo.jsonl"))
+        'finevideo'
+    """
+    folders = [part for part in parts[:-1] if part != "train"]
+    return folders[-1] if folders else ""
+
+
+def skip_line(stream: Any) -> int:
+    """Read on to the end of a line that is too long to be one; returns how many bytes that were."""
+    skipped = 0
+    while rest := stream.readline(MAX_LINE_BYTES):
+        skipped += len(rest)
+        if rest.endswith(b"\n"):
+            break
+    return skipped
+
+
+def fields_of(line: bytes) -> Fields:
+    """What one line holds.
+
+    Raises:
+        CaptionFileError: it has none of the accepted shapes; the message says what was found and what is accepted.
+
+    Example:
+        >>> fields_of(b'{"query": "<video>Describe it.", "response": "It pans.", "videos": ["x/a.mp4"], "id": 7}')
+        Fields(given_id='', video='x/a.mp4', instruction='<video>Describe it.', caption='It pans.', named=(), extra=...
+    """
+    try:
+        return _fields(_decode(line))
+    except CaptionFileError as error:
+        raise CaptionFileError(f"{error} Found: {_shorten(line)}; accepted: {ACCEPTED}.") from None
 
 
 def caption_row(record: object, group: str = "") -> CaptionRow:
@@ -101,88 +167,180 @@ def caption_row(record: object, group: str = "") -> CaptionRow:
         >>> row["video_id"], row["attributes"], row["caption"]
         ('a', ['camera'], 'It pans.')
     """
-    if not isinstance(record, dict):
-        raise CaptionFileError(f"The line is no JSON object but {type(record).__name__}.")
-    video = _video_of(record)
-    instruction, caption = _turns_of(record)
-    video_id = record.get("video_id") or PurePosixPath(video.replace("\\", "/")).stem
-    if not isinstance(video_id, str) or not video_id:
-        raise CaptionFileError("The line names no video.")
-    if any(_is_broken(text) for text in (video_id, video, instruction, caption)):
-        raise CaptionFileError("A text holds half a character (a lone surrogate), which no file can store.")
-    named = record.get("attributes") or record.get("attribute")
+    return as_row(_fields(record), group)
+
+
+def as_row(fields: Fields, group: str) -> CaptionRow:
+    """The row of a line's fields.
+
+    Example:
+        >>> as_row(Fields("", "a.mp4", "<video>Describe the speech.", "He sings.", (), None), "clips")["attributes"]
+        ['speech']
+    """
+    instruction = clean_instruction(fields.instruction)
     return CaptionRow(
-        video_id=video_id,
+        video_id=fields.given_id or stem_of(fields.video),
         group=group,
-        attributes=_attributes_of(named, instruction),
+        attributes=list(fields.named) or asked_attributes(instruction) or list(ATTRIBUTES),
         instruction=instruction,
-        caption=caption,
-        video=video,
+        caption=fields.caption,
+        video=fields.video,
+        extra=fields.extra,
     )
 
 
-def _is_broken(text: str) -> bool:
-    """JSON can spell what UTF-8 cannot: "\\ud800"."""
-    return any("\ud800" <= character <= "\udfff" for character in text)
+def clean_caption(text: str) -> str:
+    """A caption without the media tags that may stand in it.
+
+    Example:
+        >>> clean_caption("<video> A dog runs.\\n")
+        'A dog runs.'
+    """
+    return (_TAGS.sub("", text) if "<" in text else text).strip()
+
+
+def clean_instruction(text: str) -> str:
+    """An instruction without its media tags.
+
+    Example:
+        >>> clean_instruction("<video>\\nDescribe it.")
+        'Describe it.'
+    """
+    return (_TAGS.sub("", text) if "<" in text else text).strip()
 
 
 def _decode(line: bytes) -> object:
+    """Python's own reader takes what Python writes: NaN, a mark at the start of a file."""
+    if len(line) > MAX_LINE_BYTES:
+        raise CaptionFileError(f"The line is longer than {MAX_LINE_BYTES // 2**20} MiB.")
     try:
-        return json.loads(line.decode("utf-8-sig"))
+        record = json.loads(line.decode("utf-8-sig"))
+        if b"\\u" in line:
+            json.dumps(record, ensure_ascii=False).encode()
     except UnicodeDecodeError:
         raise CaptionFileError("The line is not UTF-8.") from None
-    except json.JSONDecodeError as error:
-        raise CaptionFileError(f"The line is no JSON ({error.msg}).") from None
+    except UnicodeEncodeError:
+        raise CaptionFileError("A text holds half a character (a lone surrogate), which no file can store.") from None
+    except RecursionError:
+        raise CaptionFileError("The line is nested too deep.") from None
+    except ValueError as error:  # JSONDecodeError, and a number of thousands of digits
+        raise CaptionFileError(f"The line is no JSON ({getattr(error, 'msg', 'a number is too long')}).") from None
+    return record
 
 
-def _video_of(record: dict) -> str:
-    videos = record.get("videos") or record.get("video") or ""
-    video = videos[0] if isinstance(videos, list) and videos else videos
-    if isinstance(video, dict):  # a datasets Video value
-        video = video.get("path") or ""
-    if not isinstance(video, str):
-        raise CaptionFileError(f"The video is no path but {type(video).__name__}.")
-    return video
-
-
-def _turns_of(record: dict) -> tuple[str, str]:
-    """The instruction and the answer, with media tags taken out."""
-    if "messages" in record:
-        turns = [(turn.get("role"), turn.get("content")) for turn in _dicts(record["messages"], "messages")]
-    elif "conversations" in record:
-        turns = [(turn.get("from"), turn.get("value")) for turn in _dicts(record["conversations"], "conversations")]
-    elif "response" in record:
-        turns = [("user", record.get("query", "")), ("assistant", record["response"])]
-    elif "caption" in record:
-        turns = [("user", record.get("instruction", "")), ("assistant", record["caption"])]
-    else:
-        raise CaptionFileError(f"The keys are {', '.join(map(str, list(record)[:8])) or 'none'}.")
-    asked = [text for role, text in turns if role in ("user", "human")]
-    answered = [text for role, text in turns if role in ("assistant", "gpt")]
-    if not answered:
-        raise CaptionFileError("There is no assistant turn.")
-    if not all(isinstance(text, str) for text in asked + answered):
+def _fields(record: object) -> Fields:
+    if type(record) is not dict:
+        raise CaptionFileError(f"The line is no JSON object but {type(record).__name__}.")
+    used, system, instruction, caption = _turns_of(record)
+    key, video = _video_of(record)
+    given_id = record.get("video_id") or ""
+    if type(given_id) is not str or not (given_id or video):
+        raise CaptionFileError("The line names no video.")
+    if type(caption) is not str or type(instruction) is not str:
         raise CaptionFileError("A turn's text is no string.")
-    caption = _TAGS.sub("", answered[0]).strip()
+    caption = clean_caption(caption)
     if not caption:
         raise CaptionFileError("The caption is empty.")
-    return _TAGS.sub("", asked[0] if asked else "").strip(), caption
+    named = record.get("attributes") or record.get("attribute")
+    extra = _extra_of(record, {*used, key, *_ALWAYS_USED}, system)
+    return Fields(given_id, video, instruction, caption, named_attributes(named) if named else (), extra)
 
 
-def _dicts(turns: object, key: str) -> list[dict]:
-    if not isinstance(turns, list) or not all(isinstance(turn, dict) for turn in turns):
+def _turns_of(record: dict) -> tuple[tuple[str, ...], object, object, object]:
+    """The keys that hold the turns, the system's text (or None), the question and the answer."""
+    for key, role, text in _SHAPES:
+        turns = record.get(key)
+        if turns is not None:
+            return (key,), *_question_and_answer(turns, key, role, text)
+    if "response" in record:
+        return ("query", "response"), None, record.get("query", ""), record["response"]
+    if "caption" in record:
+        return ("instruction", "caption"), None, record.get("instruction", ""), record["caption"]
+    raise CaptionFileError(f"The keys are {', '.join(map(str, list(record)[:8]))[:200] or 'none'}.")
+
+
+def _question_and_answer(turns: object, key: str, role: str, text: str) -> tuple[object, object, object]:
+    if type(turns) is not list or not all(type(turn) is dict for turn in turns):
         raise CaptionFileError(f'"{key}" is no list of turns.')
-    return turns
+    system = None
+    if turns and turns[0].get(role) == "system":
+        system, turns = turns[0].get(text), turns[1:]
+    if turns and turns[0].get(role) in _ANSWERS:  # an answer to no question
+        turns = [{role: "user", text: ""}, *turns]
+    if len(turns) != 2 or turns[0].get(role) not in _ASKS or turns[1].get(role) not in _ANSWERS:
+        roles = ", ".join(str(turn.get(role))[:20] for turn in turns[:6]) or "none"
+        raise CaptionFileError(f'"{key}" is not one question and one answer (the turns are: {roles}).')
+    return system, turns[0].get(text), turns[1].get(text)
 
 
-def _attributes_of(named: object, instruction: str) -> list[str]:
-    if named:
-        names = {canonical_attribute(name) for name in (named if isinstance(named, list) else [named])}
-        return [name for name in ATTRIBUTES if name in names]
-    mentioned = [name for name in ATTRIBUTES if _MENTIONS[name].search(instruction)]
-    return mentioned or list(ATTRIBUTES)
+def _video_of(record: dict) -> tuple[str | None, str]:
+    """The key that names the video, and its path."""
+    for key in ("videos", "video"):
+        video = record.get(key)
+        if not video:
+            continue
+        if type(video) is list:
+            if len(video) != 1:
+                raise CaptionFileError(f"The line has {len(video)} videos; a caption is of one.")
+            video = video[0]
+        if type(video) is dict:  # a datasets Video value
+            video = video.get("path")
+        if type(video) is not str:
+            raise CaptionFileError(f"The video is no path but {type(video).__name__}.")
+        return key, video
+    return None, ""
+
+
+def named_attributes(named: object) -> tuple[str, ...]:
+    """The attributes that a line names itself, in canonical order.
+
+    Raises:
+        CaptionFileError: one of them is no attribute, or they are no text.
+
+    Example:
+        >>> named_attributes(["Camera", "scene"])
+        ('scene', 'camera')
+    """
+    names = named if type(named) is list else [named]
+    if not all(type(name) is str for name in names):
+        raise CaptionFileError("The attributes are no text.")
+    try:
+        chosen = {canonical_attribute(name) for name in names}
+    except ValueError as error:
+        raise CaptionFileError(str(error)) from None
+    return tuple(name for name in ATTRIBUTES if name in chosen)
+
+
+def stem_of(video: str) -> str:
+    """A video's name without folders and ending; the id of a line that gives none.
+
+    Example:
+        >>> [stem_of(path) for path in ("videos/ytb_-7B.q.mp4", "v\\\\a.mkv", ".hidden", "clip")]
+        ['ytb_-7B.q', 'a', '.hidden', 'clip']
+    """
+    name = video.replace("\\", "/").rstrip("/")
+    name = name[name.rfind("/") + 1 :]
+    dot = name.rfind(".")
+    return name[:dot] if dot > 0 else name
+
+
+def _extra_of(record: dict, used: set, system: object) -> str | None:
+    extra = {key: value for key, value in record.items() if key not in used}
+    if system is not None:
+        extra["system"] = system
+    return as_extra(extra)
+
+
+def as_extra(told: dict) -> str | None:
+    """A line's other keys, as a row keeps them: JSON in the order of the keys, None without any.
+
+    Example:
+        >>> as_extra({"duration": 3.5, "answer": "text"}), as_extra({})
+        ('{"answer": "text", "duration": 3.5}', None)
+    """
+    return json.dumps(told, ensure_ascii=False, sort_keys=True) if told else None
 
 
 def _shorten(line: bytes, limit: int = 80) -> str:
-    text = line.decode("utf-8", "replace").strip()
+    text = line[: 8 * limit].decode("utf-8", "replace").strip()
     return repr(text if len(text) <= limit else text[:limit] + "...")

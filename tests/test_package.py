@@ -15,6 +15,7 @@ LAYERS = (  # a room may import from its own layer and from those before it
     {"schema", "errors", "version"},
     {
         "media",
+        "media_archive",
         "media_budget",
         "media_encode",
         "media_film",
@@ -22,6 +23,8 @@ LAYERS = (  # a room may import from its own layer and from those before it
         "media_threads",
         "media_timeline",
         "media_track",
+        "anchors",
+        "instructions",
         "prompts",
     },
     {"evidence", "chat", "dataset_builder", "captioner"},

@@ -1,0 +1,304 @@
+"""Verified rows into a release: the published layout, parquet that anyone opens, and LLaMA-Factory's files.
+
+The same rows and options give the same bytes: what is drawn is drawn from a seed and each video's id.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TextIO
+
+import pyarrow as pa
+
+from asid_hf import instructions
+from asid_hf.dataset_builder.asid_1m import HELD_OUT, instruction_features
+from asid_hf.dataset_builder.derive import SUBSET_SIZES, derived_rows, group_of_source, is_held_out
+from asid_hf.dataset_builder.lines import SCHEMA, Part
+from asid_hf.dataset_builder.placing import VideoPlacing
+from asid_hf.dataset_builder.reading import Reader
+from asid_hf.dataset_builder.release import VERIFIED, DataFile, find_files
+from asid_hf.dataset_builder.shapes import as_line, to_conversations, to_messages
+from asid_hf.dataset_builder.shards import ParquetShards
+from asid_hf.dataset_builder.sources import CaptionRow
+from asid_hf.errors import InputError, OutputError
+from asid_hf.schema import verified_features
+from asid_hf.version import __version__
+
+LAYOUTS = ("published", "parquet", "sharegpt")
+CONFIGS = ("all_attributes", "single_attribute", "multi_attribute", VERIFIED)
+FACTS = "build.json"
+MAX_GROUPS = 50  # each has files of its own
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class BuildOptions:
+    """What a build writes.
+
+    Attributes:
+        layouts: of `LAYOUTS`.
+        configs: of `CONFIGS`; `verified` rows are written as parquet alone.
+        group: name of all rows' group; default: told by each row's source.
+        seed: of instructions and subsets.
+        held_out: share of videos in the split "validation".
+        subset_sizes, answers: of `multi_attribute`, see `derive.subset_rows`.
+        copy_videos: put the videos into the release, so that it can be moved.
+
+    Raises:
+        InputError: an option that is not allowed.
+
+    Example:
+        >>> BuildOptions(layouts=("parquet",)).seed
+        0
+    """
+
+    layouts: tuple[str, ...] = LAYOUTS
+    configs: tuple[str, ...] = CONFIGS
+    group: str | None = None
+    seed: int = 0
+    held_out: float = 0.0
+    subset_sizes: tuple[int, ...] = SUBSET_SIZES
+    answers: tuple[str, ...] = instructions.ANSWERS
+    copy_videos: bool = False
+
+    def __post_init__(self) -> None:
+        allowed = {
+            "layouts": LAYOUTS,
+            "configs": CONFIGS,
+            "subset_sizes": SUBSET_SIZES,
+            "answers": instructions.ANSWERS,
+        }
+        for name, values in allowed.items():
+            given = getattr(self, name)
+            if not given or not set(given) <= set(values):
+                raise InputError(f"{name}: {', '.join(map(str, given)) or 'nothing'}. Allowed: {values}.")
+        if not 0 <= self.held_out < 1:
+            raise InputError(f"held_out is a share from 0 to below 1, not {self.held_out}.")
+        if self.group is not None and self.group != group_of_source(self.group):
+            raise InputError(f"The group {self.group!r} cannot name a folder: use letters, digits and . _ -.")
+
+    def split_of(self, video_id: str) -> str:
+        """The split a video belongs to."""
+        return HELD_OUT if is_held_out(video_id, self.held_out) else "train"
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The splits there are."""
+        return ("train", HELD_OUT) if self.held_out else ("train",)
+
+
+def build(
+    inputs: Sequence[str],
+    output: str | Path,
+    options: BuildOptions | None = None,
+    video_root: str | Path | None = None,
+    overwrite: bool = False,
+) -> dict:
+    """Build a release out of the outputs of `asid verify`; rows that were dropped are left out, and counted.
+
+    Args:
+        inputs: folders that `asid verify` wrote, or such datasets on the Hub.
+        output: folder of the release; it appears once it is whole.
+        options: what is written.
+        video_root: folder that videos may be copied from; default: each input's own.
+        overwrite: take the place of an earlier build.
+
+    Returns:
+        What `build.json` holds: counts of rows by configuration, group and split, dropped rows by reason.
+
+    Raises:
+        InputError: inputs that cannot be used together: no rows, or one video id in two of them.
+        OutputError: the folder is somebody else's, or cannot be written.
+
+    Example:
+        >>> build(["verified"], "release")["rows"]["all_attributes"]  # doctest: +SKIP
+        {'finevideo': {'train': 20}}
+    """
+    options, output = options or BuildOptions(), Path(output)
+    _check_output(output, overwrite)
+    files = [(given, file) for given in inputs for file in find_files(VERIFIED, str(given))]
+    _check_rows(files, options)
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent))
+    except OSError as error:
+        raise OutputError(f"The output {output} cannot be written: {error.strerror}.") from error
+    try:
+        placing = VideoPlacing(draft, output, video_root, options.copy_videos)
+        facts = _write(files, draft, options, placing)
+        draft.chmod(0o755)
+        if output.exists():
+            shutil.rmtree(output)
+        draft.rename(output)
+    except OSError as error:
+        raise OutputError(f"The output {output} cannot be written: {error}.") from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return facts
+
+
+def _check_output(output: Path, overwrite: bool) -> None:
+    if not output.exists():
+        return
+    if not output.is_dir():
+        raise OutputError(f"The output {output} is a file. Name a folder.")
+    if not any(output.iterdir()):
+        return
+    if not (output / FACTS).is_file():
+        raise OutputError(f"The output {output} holds files that no `asid build` wrote. Name a new or empty folder.")
+    if not overwrite:
+        raise OutputError(f"The output {output} holds an earlier build. Name another folder, or give --overwrite.")
+
+
+def _check_rows(files: list[tuple[str, DataFile]], options: BuildOptions) -> None:
+    """A look at the ids and sources alone, before anything is written."""
+    seen: Counter[str] = Counter()
+    groups: set[str] = set()
+    for _, file in files:
+        for table in _read(file, ("video_id", "source")):
+            seen.update(table["video_id"].to_pylist())
+            groups.update(map(group_of_source, table["source"].unique().to_pylist()))
+    twice = [video_id for video_id, count in seen.items() if count > 1]
+    if twice:
+        raise InputError(
+            f"{len(twice)} video id(s) stand in more than one row: {', '.join(twice[:_SHOWN])}. Give each video once."
+        )
+    if not seen:
+        raise InputError("The inputs hold no rows.")
+    if len(groups) > MAX_GROUPS and options.group is None:
+        raise InputError(f"The rows come from {len(groups)} sources, each would be a group: name one with --group.")
+
+
+def _read(file: DataFile, columns: tuple[str, ...] | None = None) -> Iterator[pa.Table]:
+    part = Part(file.address, file.name, "", VERIFIED, 0, file.size)
+    for table in Reader(VERIFIED, with_bytes=columns is None).read(part, lambda bad: None):
+        yield table.select(columns) if columns else table
+
+
+def _write(files: list[tuple[str, DataFile]], draft: Path, options: BuildOptions, placing: VideoPlacing) -> dict:
+    dropped: Counter[str] = Counter()
+    with Release(draft, options) as release:
+        for given, file in files:
+            for table in _read(file):
+                rows = [placing.placed(row, given, options.group) for row in table.to_pylist()]
+                dropped.update(row["drop_reason"] or "unknown" for row in rows if row["status"] != "kept")
+                release.add([row for row in rows if row["status"] == "kept"])
+    facts = {
+        "asid_hf": __version__,
+        "instructions": instructions.VERSION,
+        "options": asdict(options),
+        "rows": release.counts,
+        "dropped": dict(sorted(dropped.items())),
+        "videos_missing": placing.missing,
+    }
+    (draft / FACTS).write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return facts
+
+
+class Release:
+    """The files of a release under way; leaving it as a context closes them.
+
+    Args:
+        folder: where they are written.
+        options: which.
+
+    Example:
+        >>> import tempfile
+        >>> with Release(Path(tempfile.mkdtemp()), BuildOptions()) as release:
+        ...     release.add([])
+        >>> sorted(path.name for path in release.folder.iterdir())
+        ['data', 'dataset_info.json', 'sharegpt']
+    """
+
+    def __init__(self, folder: Path, options: BuildOptions) -> None:
+        self.folder, self.options = folder, options
+        self.counts: dict[str, dict[str, dict[str, int]]] = {}
+        self.patterns: dict[str, dict[str, str]] = {}
+        self.shards: dict[tuple[str, str], ParquetShards] = {}
+        self._streams: dict[str, TextIO] = {}
+        self._open = ExitStack()
+
+    def __enter__(self) -> Release:
+        if "parquet" in self.options.layouts:
+            for config in self.options.configs:
+                features = verified_features() if config == VERIFIED else instruction_features()
+                for split in self.options.splits:
+                    self.shards[config, split] = ParquetShards(self.folder / "data" / config, split, features)
+        if "sharegpt" in self.options.layouts:
+            self._write_dataset_info()
+        return self
+
+    def __exit__(self, kind: type | None, *failure: object) -> None:
+        self._open.close()
+        for (config, split), shards in self.shards.items() if kind is None else ():
+            self.patterns.setdefault(config, {})[split] = f"data/{config}/{shards.close()}"
+
+    def add(self, rows: list[dict]) -> None:
+        """Write kept verified rows, and what is derived of them."""
+        for config in self.options.configs:
+            for split in self.options.splits:
+                own = [row for row in rows if self.options.split_of(row["video_id"]) == split]
+                if config == VERIFIED:
+                    self._add_verified(own, split)
+                else:
+                    self._add_derived(config, split, own)
+
+    def _add_verified(self, rows: list[dict], split: str) -> None:
+        if rows and (VERIFIED, split) in self.shards:
+            schema = verified_features().arrow_schema
+            self.shards[VERIFIED, split].write(pa.Table.from_pylist(rows, schema=schema))
+            for row in rows:
+                self._count(VERIFIED, self.options.group or group_of_source(row["source"]), split)
+
+    def _add_derived(self, config: str, split: str, rows: list[dict]) -> None:
+        options, derived = self.options, []
+        for row in rows:
+            derived += derived_rows(config, row, options.seed, options.subset_sizes, options.answers)
+        for row in derived:
+            row["group"] = options.group or row["group"]
+            self._count(config, row["group"], split)
+            if "published" in options.layouts:
+                self._line(f"annotations/{row['group']}/{split}/{config}_{row['group']}.jsonl", to_messages(row), row)
+            if "sharegpt" in options.layouts:
+                self._line(_sharegpt(config, split), to_conversations(row), row)
+        if derived and (config, split) in self.shards:
+            self.shards[config, split].write(pa.Table.from_pylist(derived, schema=SCHEMA))
+
+    def _count(self, config: str, group: str, split: str) -> None:
+        counts = self.counts.setdefault(config, {}).setdefault(group, {})
+        counts[split] = counts.get(split, 0) + 1
+
+    def _line(self, path: str, shape: dict, row: CaptionRow) -> None:
+        if path not in self._streams:
+            self._streams[path] = self._open_file(path)
+        self._streams[path].write(as_line(shape, row))
+
+    def _open_file(self, path: str) -> TextIO:
+        place = self.folder / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        return self._open.enter_context(place.open("w", encoding="utf-8", newline="\n"))
+
+    def _write_dataset_info(self) -> None:
+        """The list of files that LLaMA-Factory looks for, with the release as its `dataset_dir`."""
+        info = {}
+        for config in self.options.configs:
+            for split in self.options.splits if config != VERIFIED else ():
+                path = _sharegpt(config, split)
+                self._streams[path] = self._open_file(path)
+                info[Path(path).stem] = {
+                    "file_name": path,
+                    "formatting": "sharegpt",
+                    "columns": {"messages": "conversations", "videos": "videos"},
+                }
+        (self.folder / "dataset_info.json").write_text(json.dumps(info, indent=2) + "\n", encoding="utf-8")
+
+
+def _sharegpt(config: str, split: str) -> str:
+    return f"sharegpt/asid_{config}{'' if split == 'train' else f'_{split}'}.jsonl"

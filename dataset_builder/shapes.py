@@ -1,0 +1,74 @@
+"""Instruction rows as trainers read them: ms-swift's `messages` (the published shape), ShareGPT's `conversations`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from .sources import stem_of
+
+VIDEO_TAG = "<video>"
+
+
+def to_messages(row: Mapping) -> dict:
+    """The published shape of a row, as ms-swift trains on it; for `dataset.map(to_messages)`, too.
+
+    Args:
+        row: an instruction row; `video` may be a path or a Video value.
+
+    Returns:
+        `messages` of one question, which leads with the tag of its video, and one answer; `videos`, the path.
+
+    Example:
+        >>> to_messages({"instruction": "Describe it.", "caption": "A dog.", "video": "a.mp4"})["messages"][0]
+        {'role': 'user', 'content': '<video>Describe it.'}
+    """
+    return {
+        "messages": [
+            {"role": "user", "content": VIDEO_TAG + row["instruction"]},
+            {"role": "assistant", "content": row["caption"]},
+        ],
+        "videos": [_path_of(row)],
+    }
+
+
+def to_conversations(row: Mapping) -> dict:
+    """The ShareGPT shape of a row, as LLaMA-Factory trains on it.
+
+    Args:
+        row: see `to_messages`.
+
+    Example:
+        >>> to_conversations({"instruction": "Describe it.", "caption": "A dog.", "video": "a.mp4"})["conversations"][1]
+        {'from': 'gpt', 'value': 'A dog.'}
+    """
+    return {
+        "conversations": [
+            {"from": "human", "value": VIDEO_TAG + row["instruction"]},
+            {"from": "gpt", "value": row["caption"]},
+        ],
+        "videos": [_path_of(row)],
+    }
+
+
+def as_line(shape: dict, row: Mapping) -> str:
+    """A row's shape as a JSON line, with what only it can tell: its id where its path has another name, its `extra`.
+
+    Args:
+        shape: from `to_messages` or `to_conversations`.
+        row: the row.
+
+    Example:
+        >>> row = {"instruction": "Tell.", "caption": "A dog.", "video": "a.mp4", "video_id": "a", "extra": None}
+        >>> as_line(to_messages(row), row).endswith('"videos": ["a.mp4"]}\\n')
+        True
+    """
+    told = json.loads(row["extra"]) if row["extra"] else {}
+    if row["video_id"] != stem_of(shape["videos"][0]):
+        told = {"video_id": row["video_id"], **told}
+    return json.dumps({**shape, **told}, ensure_ascii=False) + "\n"
+
+
+def _path_of(row: Mapping) -> str:
+    video = row["video"]
+    return (video["path"] if isinstance(video, Mapping) else video) or ""

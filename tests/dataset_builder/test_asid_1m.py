@@ -1,0 +1,298 @@
+"""`load_dataset("asid-1m")` on folders: configurations, choices, splits, side table, videos, caching."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from asid_hf.dataset_builder.asid_1m import Asid1M
+from asid_hf.dataset_builder.joined import match_videos
+from asid_hf.dataset_builder.rejects import read_rejects
+from asid_release import (
+    GROUPS,
+    caption_of,
+    file_of,
+    lines_of,
+    published_line,
+    verified_row,
+    write_lines,
+    write_release,
+    write_verified,
+)
+from datasets import Video, load_dataset, load_dataset_builder
+from datasets.exceptions import DatasetGenerationError
+
+import asid_hf  # noqa: F401, makes "asid-1m" known
+from asid_hf.errors import CaptionFileError, InputError
+from asid_hf.schema import ATTRIBUTES, verified_features
+
+COLUMNS = ["video_id", "group", "attributes", "instruction", "caption", "video", "extra"]
+ALL = ("all_attributes", "single_attribute", "raw")
+
+
+@pytest.fixture
+def release(tmp_path: Path) -> Path:
+    return write_release(tmp_path / "release", configs=ALL)
+
+
+def load(data_dir: Path | str, config: str | None = None, split: str | None = "train", **options: object):
+    return load_dataset("asid-1m", config, data_dir=str(data_dir), split=split, **options)
+
+
+def test_the_default_is_all_attributes_of_every_group_in_the_published_order(release: Path) -> None:
+    rows = load(release)
+    assert rows.column_names == COLUMNS
+    assert rows["video_id"][:] == [f"v{n}_{group}" for group in GROUPS for n in range(3)]
+    assert rows[0]["caption"] == caption_of("v0_0_30_s_youtube_v0_1", "all_attributes")
+    assert (rows[0]["instruction"], rows[0]["attributes"]) == ("Describe everything.", list(ATTRIBUTES))
+    assert rows[0]["video"] == "videos/v0_0_30_s_youtube_v0_1.mp4" and rows[0]["group"] == GROUPS[0]
+
+
+def test_a_single_attribute_is_told_by_its_instruction(release: Path) -> None:
+    rows = load(release, "single_attribute", groups=["finevideo"])
+    assert rows["attributes"][:8] == [[name] for name in ATTRIBUTES]
+    assert set(rows["group"]) == {"finevideo"} and len(rows) == 24
+    chosen = load(release, "single_attribute", attributes=["Narrative elements", "speech"])
+    assert {tuple(names) for names in chosen["attributes"]} == {("narrative_elements",), ("speech",)}
+
+
+@pytest.mark.parametrize("config", ["single_attribute", "multi_attribute"])
+def test_a_stream_and_several_processes_give_the_same_rows(release: Path, config: str) -> None:
+    rows = load(release, config).to_list()
+    assert list(load(release, config, streaming=True)) == rows
+    assert load(release, config, num_proc=2).to_list() == rows
+
+
+def test_columns_are_chosen(release: Path) -> None:
+    assert load(release, columns=["caption", "video_id"]).column_names == ["caption", "video_id"]
+    assert list(next(iter(load(release, columns=["caption"], streaming=True)))) == ["caption"]
+
+
+def test_subsets_are_made_of_the_single_captions_as_they_are(release: Path) -> None:
+    single = {(r["video_id"], r["attributes"][0]): r["caption"] for r in load(release, "single_attribute")}
+    rows = load(release, "multi_attribute")
+    assert len(rows) == 6 * 6
+    forms = set()
+    for row in rows:
+        form = json.loads(row["extra"])["answer_form"]
+        forms.add(form)
+        parts = [(name, single[row["video_id"], name]) for name in row["attributes"]]
+        if form == "json":
+            assert json.loads(row["caption"]) == dict(parts)
+        else:
+            labelled = [f"{name.replace('_', ' ').capitalize()}: {text}" for name, text in parts]
+            assert row["caption"] == "\n\n".join(labelled)
+        assert row["attributes"] == [name for name in ATTRIBUTES if name in row["attributes"]]
+    assert forms == {"text", "json"}
+    sizes = [len(row["attributes"]) for row in rows]
+    assert sorted(sizes) == sorted([2, 3, 4, 5, 6, 7] * 6)
+
+
+def test_subsets_follow_their_seed_sizes_forms_and_attributes(release: Path) -> None:
+    one, other = (load(release, "multi_attribute", seed=seed).to_list() for seed in (0, 1))
+    assert one != other and one == load(release, "multi_attribute", seed=0).to_list()
+    few = load(release, "multi_attribute", subset_sizes=[2], answers=["json"], attributes=["scene", "speech", "camera"])
+    assert {len(names) for names in few["attributes"]} == {2} and len(few) == 6
+    assert {name for names in few["attributes"] for name in names} <= {"scene", "speech", "camera"}
+    assert all(json.loads(text) for text in few["caption"])
+
+
+def test_scattered_rows_of_a_video_come_together(tmp_path: Path) -> None:
+    lines = [line for n in range(4) for line in lines_of("single_attribute", f"v{n}")]
+    write_lines(file_of(tmp_path, "single_attribute", "finevideo"), lines[::2] + lines[1::2])
+    rows = load(tmp_path, "multi_attribute", subset_sizes=[7])
+    assert sorted(rows["video_id"]) == ["v0", "v1", "v2", "v3"]
+
+
+def test_every_configuration_opens_from_what_verify_wrote(tmp_path: Path) -> None:
+    rows = [
+        verified_row("a"),
+        verified_row("b", status="dropped", drop_reason="silent"),
+        verified_row("c", duration=90),
+    ]
+    rows[2]["attributes"]["speech"] = ""
+    folder = write_verified(tmp_path / "verified", rows)
+    assert load(folder, "verified").features == verified_features()
+    assert load(folder, "verified")["video_id"][:] == ["a", "b", "c"]
+    assert load(folder)["caption"][:] == [caption_of("a", "all_attributes"), caption_of("c", "all_attributes")]
+    single = load(folder, "single_attribute")
+    assert len(single) == 15 and single[0]["caption"] == caption_of("a", "scene")
+    assert single[0]["group"] == "0_30_s_youtube_v0_1" and single[0]["extra"] == '{"duration": 4.5}'
+    assert len(load(folder, "multi_attribute")) == 12
+    with pytest.raises(InputError, match="holds no rows of 'raw'"):
+        load(folder, "raw")
+
+
+def test_durations_are_chosen_by_the_row_else_by_the_range_of_its_group(tmp_path: Path) -> None:
+    group = "0_30_s_youtube_v0_1"
+    lines = [published_line("Tell.", "x", f"{n}.mp4", duration=n) for n in (5, 25)] + [
+        published_line("Tell.", "x", "untold.mp4")
+    ]
+    write_lines(file_of(tmp_path, "all_attributes", group), lines)
+    write_lines(file_of(tmp_path, "all_attributes", "own"), [published_line("Tell.", "x", "nobody_knows.mp4")])
+    assert load(tmp_path, max_duration=30)["video_id"][:] == ["5", "25", "untold"]
+    assert load(tmp_path, max_duration=10)["video_id"][:] == ["5"]
+    assert load(tmp_path, min_duration=20)["video_id"][:] == ["25"]
+    folder = write_verified(tmp_path / "verified", [verified_row("a"), verified_row("b", duration=90.0)])
+    assert load(folder, "verified", min_duration=60)["video_id"][:] == ["b"]
+
+
+def test_the_held_out_split_is_by_video_and_stays_as_data_grows(tmp_path: Path) -> None:
+    def ids(videos: int, config: str, share: float) -> dict[str, set[str]]:
+        write_release(tmp_path, videos, ["finevideo"], ["single_attribute"])
+        return {name: set(rows["video_id"]) for name, rows in load(tmp_path, config, None, held_out=share).items()}
+
+    few, many = (ids(count, "single_attribute", 0.2) for count in (60, 200))
+    assert few["validation"] and not few["train"] & few["validation"]
+    assert few["validation"] == many["validation"] & (few["train"] | few["validation"])
+    assert few["validation"] < ids(60, "single_attribute", 0.5)["validation"]
+    assert ids(60, "multi_attribute", 0.2)["validation"] == few["validation"]
+    assert set(load(tmp_path, "single_attribute", None)) == {"train"}
+
+
+def test_a_bad_line_is_an_error_that_says_where_and_what(release: Path) -> None:
+    with file_of(release, "raw", "finevideo").open("ab") as stream:
+        stream.write(b'{"question": "?"}\n')
+    with pytest.raises(DatasetGenerationError) as error:
+        load(release, "raw")
+    assert isinstance(error.value.__cause__, CaptionFileError)
+    said = str(error.value.__cause__)
+    assert "annotations/finevideo/train/raw_finevideo.jsonl, line 4: The keys are question." in said
+    assert "accepted: a JSON object" in said and 'on_error="record"' in said
+    with pytest.raises(CaptionFileError, match="line 4"):
+        list(load(release, "raw", streaming=True))
+
+
+@pytest.mark.parametrize("num_proc", [None, 2])
+def test_bad_lines_are_recorded_beside_the_rows_and_counted(release: Path, num_proc: int | None, caplog) -> None:
+    for group in GROUPS:
+        with file_of(release, "raw", group).open("ab") as stream:
+            stream.write(b'nonsense\n{"messages": []}\n')
+    rows = load(release, "raw", on_error="record", num_proc=num_proc)
+    rejects = list(read_rejects(rows))
+    assert len(rows) == 6 and len(rejects) == 4
+    assert [(r["kind"], r["line"]) for r in rejects] == [("bad_line", 4), ("bad_line", 5)] * 2
+    assert rejects[3]["file"].endswith("raw_finevideo.jsonl") and "is not one question" in rejects[3]["message"]
+    if num_proc is None:
+        assert "2 x bad_line" in caplog.text
+
+
+def test_a_stream_records_bad_lines_too_and_once(release: Path) -> None:
+    with file_of(release, "raw", "finevideo").open("ab") as stream:
+        stream.write(b"nonsense\n")
+    builder = load_dataset_builder("asid-1m", "raw", data_dir=str(release), on_error="record")
+    rows = builder.as_streaming_dataset("train")
+    assert [len(list(rows)), len(list(rows))] == [6, 6]
+    assert [r["line"] for r in read_rejects(f"{builder.cache_dir}_streamed")] == [4]
+
+
+def test_what_cannot_be_is_refused_with_what_can(release: Path) -> None:
+    for options, said in (
+        ({"groups": ["nowhere"]}, r"has no group|holds no rows"),
+        ({"groups": "finevideo"}, "give a list"),
+        ({"name": "single_attribute", "attributes": ["smell"]}, "'smell' is no attribute"),
+        ({"attributes": ["speech"]}, "covers all eight"),
+        ({"columns": ["sound"]}, "There are video_id, group"),
+        ({"on_error": "ignore"}, "'raise', 'record'"),
+        ({"held_out": 1}, "a number from 0 to below 1"),
+        ({"subset_sizes": [1]}, "give a list of 2, 3"),
+        ({"answers": ["xml"]}, "'text', 'json'"),
+        ({"videos": "x"}, "belong to with_video=True"),
+        ({"with_video": True, "videos": "no/such/place"}, "no/such/place"),
+        ({"name": "verified"}, "holds no rows of 'verified'"),
+    ):
+        with pytest.raises(InputError, match=said):
+            load_dataset("asid-1m", data_dir=str(release), **options)
+    with pytest.raises(ValueError, match="doesn't have a 'grops' key"):
+        load(release, grops=["finevideo"])
+    with pytest.raises(ValueError, match=r"'singles' not found. Available: \['all_attributes'"):
+        load(release, "singles")
+    with pytest.raises(InputError, match="There is no folder /no/such"):
+        load("/no/such")
+
+
+def test_a_missing_group_is_named_with_those_that_are_there(release: Path) -> None:
+    with pytest.raises(InputError, match=r"has no group 1_2_m_youtube_v0_1 .*It has 0_30_s_youtube_v0_1, finevideo"):
+        load(release, groups=["finevideo", "1_2_m_youtube_v0_1"])
+
+
+def test_changed_files_and_arguments_are_read_anew_and_the_same_ones_are_not(release: Path) -> None:
+    first = load(release)
+    assert load(release).cache_files == first.cache_files
+    write_release(release, 4, ["finevideo"])
+    assert len(load(release)) == 7
+    assert load(release, groups=["finevideo"]).cache_files != first.cache_files
+
+
+def test_the_layout_without_the_folder_annotations_and_files_named_one_by_one(release: Path, tmp_path: Path) -> None:
+    shutil.move(release / "annotations", tmp_path / "bare")
+    assert len(load(tmp_path / "bare")) == 6
+    files = {"train": [str(tmp_path / "bare" / "finevideo" / "train" / "raw_finevideo.jsonl")]}
+    rows = load_dataset("asid-1m", "raw", data_files=files, split="train")
+    assert len(rows) == 3 and set(rows["group"]) == {"finevideo"}
+
+
+def test_the_class_opens_it_where_the_name_is_not_known(release: Path, tmp_path: Path) -> None:
+    builder = Asid1M(config_name="raw", data_dir=str(release), cache_dir=str(tmp_path / "cache"))
+    builder.download_and_prepare()
+    assert len(builder.as_dataset("train")) == 6
+
+
+@pytest.fixture
+def videos(tmp_path: Path) -> Path:
+    folder = tmp_path / "films"
+    for name in ("v0_finevideo.mp4", "deep/v1_finevideo.mkv", "deep/unused.mp4"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(name.encode())
+    return folder
+
+
+def test_videos_are_joined_by_name_and_what_is_left_over_is_reported(release: Path, videos: Path) -> None:
+    rows = load(release, groups=["finevideo"], with_video=True, videos=str(videos))
+    assert rows.features["video"] == Video(decode=False)
+    paths = [row["video"] and os.path.relpath(row["video"]["path"], videos) for row in rows]
+    assert paths == ["v0_finevideo.mp4", "deep/v1_finevideo.mkv", None]
+    assert {(r["kind"], r["video_id"], r["video"]) for r in read_rejects(rows)} == {
+        ("no_video", "v2_finevideo", "videos/v2_finevideo.mp4"),
+        ("no_row", None, "deep/unused.mp4"),
+    }
+    match = match_videos(load(release, "single_attribute", groups=["finevideo"]), str(videos))
+    assert match == (["v2_finevideo"], ["deep/unused.mp4"])
+
+
+@pytest.mark.parametrize("archive", ["zip", "tar"])
+def test_videos_are_read_inside_their_archive(release: Path, videos: Path, tmp_path: Path, archive: str) -> None:
+    place = shutil.make_archive(str(tmp_path / "films"), archive, videos)
+    options = {"groups": ["finevideo"], "with_video": True, "videos": place}
+    paths = [row["video"] and row["video"]["path"].replace("//./", "//") for row in load(release, **options)]
+    assert paths == [f"{archive}://{n}::{place}" for n in ("v0_finevideo.mp4", "deep/v1_finevideo.mkv")] + [None]
+    rows = load(release, embed_videos=True, **options)
+    assert rows[1]["video"] == {"bytes": b"deep/v1_finevideo.mkv", "path": "v1_finevideo.mp4"}
+    assert next(iter(load(release, embed_videos=True, streaming=True, **options)))["video"]["bytes"]
+
+
+def test_added_videos_are_seen_at_the_next_open(release: Path, videos: Path) -> None:
+    options = {"groups": ["finevideo"], "with_video": True, "videos": str(videos)}
+    assert load(release, **options)[2]["video"] is None
+    (videos / "v2_finevideo.mp4").write_bytes(b"new")
+    assert load(release, **options)[2]["video"]["path"].endswith("v2_finevideo.mp4")
+
+
+def test_videos_stored_in_verified_rows_are_given_and_only_when_asked_for(tmp_path: Path) -> None:
+    stored = verified_row("a", video={"path": "a.mp4", "bytes": b"film"})
+    folder = write_verified(tmp_path / "verified", [stored])
+    assert load(folder, "verified")[0]["video"] == {"path": "a.mp4", "bytes": None}
+    assert load(folder, "verified", with_video=True)[0]["video"] == {"path": "a.mp4", "bytes": b"film"}
+    assert load(folder)[0]["video"] == "a.mp4"
+    assert load(folder, with_video=True)[0]["video"]["bytes"] == b"film"
+
+
+def test_a_row_reaches_no_file_outside_the_places_named(tmp_path: Path, videos: Path) -> None:
+    (tmp_path / "secret.mp4").write_bytes(b"secret")
+    lines = [published_line("Tell.", "x", path) for path in ("../secret.mp4", str(tmp_path / "secret.mp4"))]
+    write_lines(file_of(tmp_path / "release", "raw", "finevideo"), lines)
+    rows = load(tmp_path / "release", "raw", with_video=True, embed_videos=True, videos=str(videos))
+    assert [row["video"] for row in rows] == [None, None]
