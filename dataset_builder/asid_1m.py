@@ -55,6 +55,10 @@ class Asid1MConfig(datasets.BuilderConfig):
         subset_sizes: numbers of attributes of `multi_attribute`, 2 to 7; one row each.
         answers: forms of their answers to draw from: "text", "json".
         on_error: "raise" at a line that holds no caption, or "record" it in the side table (`read_rejects`).
+
+    Example:
+        >>> Asid1MConfig(name="raw", groups=["finevideo"]).on_error
+        'raise'
     """
 
     revision: str | None = None

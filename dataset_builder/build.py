@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import TextIO
 
 import pyarrow as pa
-
-from asid_hf import instructions
 from asid_hf.dataset_builder.asid_1m import HELD_OUT, instruction_features
+from asid_hf.dataset_builder.card import CardFacts, render_card
+from asid_hf.dataset_builder.counting import counts_of
 from asid_hf.dataset_builder.derive import SUBSET_SIZES, derived_rows, group_of_source, is_held_out
 from asid_hf.dataset_builder.lines import SCHEMA, Part
 from asid_hf.dataset_builder.placing import VideoPlacing
@@ -27,6 +27,9 @@ from asid_hf.dataset_builder.release import VERIFIED, DataFile, find_files
 from asid_hf.dataset_builder.shapes import as_line, to_conversations, to_messages
 from asid_hf.dataset_builder.shards import ParquetShards
 from asid_hf.dataset_builder.sources import CaptionRow
+from datasets import DatasetInfo, Features, SplitDict, SplitInfo
+
+from asid_hf import instructions
 from asid_hf.errors import InputError, OutputError
 from asid_hf.schema import verified_features
 from asid_hf.version import __version__
@@ -50,6 +53,7 @@ class BuildOptions:
         held_out: share of videos in the split "validation".
         subset_sizes, answers: of `multi_attribute`, see `derive.subset_rows`.
         copy_videos: put the videos into the release, so that it can be moved.
+        pretty_name, license: for the card.
 
     Raises:
         InputError: an option that is not allowed.
@@ -67,6 +71,8 @@ class BuildOptions:
     subset_sizes: tuple[int, ...] = SUBSET_SIZES
     answers: tuple[str, ...] = instructions.ANSWERS
     copy_videos: bool = False
+    pretty_name: str = "Verified attribute captions"
+    license: str = "other"
 
     def __post_init__(self) -> None:
         allowed = {
@@ -111,7 +117,7 @@ def build(
         overwrite: take the place of an earlier build.
 
     Returns:
-        What `build.json` holds: counts of rows by configuration, group and split, dropped rows by reason.
+        What `build.json` holds: rows by configuration and group, dropped rows by reason, videos that are missing.
 
     Raises:
         InputError: inputs that cannot be used together: no rows, or one video id in two of them.
@@ -119,7 +125,7 @@ def build(
 
     Example:
         >>> build(["verified"], "release")["rows"]["all_attributes"]  # doctest: +SKIP
-        {'finevideo': {'train': 20}}
+        {'finevideo': 20}
     """
     options, output = options or BuildOptions(), Path(output)
     _check_output(output, overwrite)
@@ -194,12 +200,29 @@ def _write(files: list[tuple[str, DataFile]], draft: Path, options: BuildOptions
         "asid_hf": __version__,
         "instructions": instructions.VERSION,
         "options": asdict(options),
-        "rows": release.counts,
+        "rows": release.rows_by_group(),
         "dropped": dict(sorted(dropped.items())),
         "videos_missing": placing.missing,
     }
     (draft / FACTS).write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    (draft / "README.md").write_text(_card(release, options, facts["dropped"]), encoding="utf-8")
     return facts
+
+
+def _card(release: Release, options: BuildOptions, dropped: dict[str, int]) -> str:
+    counted = {config: counts.summary() for config, counts in release.counts.items()}
+    if VERIFIED in counted:
+        counted[VERIFIED]["verification"]["dropped"] = dropped
+    told = CardFacts(
+        pretty_name=options.pretty_name,
+        license=options.license,
+        seed=options.seed,
+        held_out=options.held_out,
+        instructions_version=instructions.VERSION,
+        asid_hf_version=__version__,
+        layouts=options.layouts,
+    )
+    return render_card({"configs": counted, "bad_lines": {}}, release.patterns, release.infos(), told)
 
 
 class Release:
@@ -219,7 +242,8 @@ class Release:
 
     def __init__(self, folder: Path, options: BuildOptions) -> None:
         self.folder, self.options = folder, options
-        self.counts: dict[str, dict[str, dict[str, int]]] = {}
+        written = [config for config in options.configs if config != VERIFIED or "parquet" in options.layouts]
+        self.counts = {config: counts_of(config) for config in written}
         self.patterns: dict[str, dict[str, str]] = {}
         self.shards: dict[tuple[str, str], ParquetShards] = {}
         self._streams: dict[str, TextIO] = {}
@@ -240,22 +264,34 @@ class Release:
         for (config, split), shards in self.shards.items() if kind is None else ():
             self.patterns.setdefault(config, {})[split] = f"data/{config}/{shards.close()}"
 
+    def rows_by_group(self) -> dict[str, dict[str, int]]:
+        """How many rows were written: configuration -> group -> rows."""
+        counted = {config: counts.summary()["groups"] for config, counts in self.counts.items()}
+        return {config: {name: told["rows"] for name, told in groups.items()} for config, groups in counted.items()}
+
+    def infos(self) -> dict[str, DatasetInfo]:
+        """What the card tells `datasets` of each configuration that is written as parquet."""
+        infos = {}
+        for config in dict.fromkeys(config for config, _ in self.shards):
+            own = {split: shards for (name, split), shards in self.shards.items() if name == config}
+            splits = {split: SplitInfo(split, shards.bytes, shards.rows) for split, shards in own.items()}
+            infos[config] = DatasetInfo(
+                features=Features.from_arrow_schema(next(iter(own.values())).schema),
+                splits=SplitDict(splits),
+                download_size=sum(shards.stored for shards in own.values()),
+                dataset_size=sum(shards.bytes for shards in own.values()),
+            )
+        return infos
+
     def add(self, rows: list[dict]) -> None:
         """Write kept verified rows, and what is derived of them."""
-        for config in self.options.configs:
+        for config in self.counts:
             for split in self.options.splits:
                 own = [row for row in rows if self.options.split_of(row["video_id"]) == split]
-                if config == VERIFIED:
-                    self._add_verified(own, split)
-                else:
+                if own and config == VERIFIED:
+                    self._add(config, split, pa.Table.from_pylist(own, schema=verified_features().arrow_schema))
+                elif own:
                     self._add_derived(config, split, own)
-
-    def _add_verified(self, rows: list[dict], split: str) -> None:
-        if rows and (VERIFIED, split) in self.shards:
-            schema = verified_features().arrow_schema
-            self.shards[VERIFIED, split].write(pa.Table.from_pylist(rows, schema=schema))
-            for row in rows:
-                self._count(VERIFIED, self.options.group or group_of_source(row["source"]), split)
 
     def _add_derived(self, config: str, split: str, rows: list[dict]) -> None:
         options, derived = self.options, []
@@ -263,17 +299,16 @@ class Release:
             derived += derived_rows(config, row, options.seed, options.subset_sizes, options.answers)
         for row in derived:
             row["group"] = options.group or row["group"]
-            self._count(config, row["group"], split)
             if "published" in options.layouts:
                 self._line(f"annotations/{row['group']}/{split}/{config}_{row['group']}.jsonl", to_messages(row), row)
             if "sharegpt" in options.layouts:
                 self._line(_sharegpt(config, split), to_conversations(row), row)
-        if derived and (config, split) in self.shards:
-            self.shards[config, split].write(pa.Table.from_pylist(derived, schema=SCHEMA))
+        self._add(config, split, pa.Table.from_pylist(derived, schema=SCHEMA))
 
-    def _count(self, config: str, group: str, split: str) -> None:
-        counts = self.counts.setdefault(config, {}).setdefault(group, {})
-        counts[split] = counts.get(split, 0) + 1
+    def _add(self, config: str, split: str, table: pa.Table) -> None:
+        self.counts[config].add(table, split)
+        if (config, split) in self.shards:
+            self.shards[config, split].write(table)
 
     def _line(self, path: str, shape: dict, row: CaptionRow) -> None:
         if path not in self._streams:

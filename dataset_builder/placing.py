@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 from asid_hf.dataset_builder.derive import group_of_source
+
 from asid_hf.errors import InputError, MediaError
 from asid_hf.media_archive import member_address, parse_member_address, read_member
 

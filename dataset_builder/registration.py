@@ -17,9 +17,13 @@ from typing import Any
 
 from asid_hf.dataset_builder.release import PUBLISHED
 
+from asid_hf import schema
+from asid_hf.errors import InputError
+
 NAME = "asid-1m"
 NAMES = (NAME, PUBLISHED, f"hf://datasets/{PUBLISHED}")
 _BUILDER = "asid_hf.dataset_builder.asid_1m"
+_MAKE_ROWS = tuple("asid_1m choice derive joined lines published reading release sources".split())
 _MARK = "leads_to_asid_1m"
 
 
@@ -70,8 +74,6 @@ def _module(path: str, given: dict[str, Any]) -> Any:
     from datasets.data_files import DataFilesDict, sanitize_patterns
     from datasets.load import DatasetModule
 
-    from asid_hf.errors import InputError
-
     arguments: dict[str, Any] = {"dataset_name": NAME, "data_files": DataFilesDict()}
     if given.get("revision") is not None:
         arguments["revision"] = str(given["revision"])
@@ -94,7 +96,16 @@ def code_digest() -> str:
         >>> len(code_digest())
         64
     """
+    return hashlib.sha256(b"\0".join(source.read_bytes() for source in sources_of_rows())).hexdigest()
+
+
+def sources_of_rows() -> list[Path]:
+    """The files of code that decide what the rows are.
+
+    Example:
+        >>> sources_of_rows()[-1].name
+        'instructions.py'
+    """
+    shared = Path(inspect.getfile(schema)).parent
     here = Path(__file__).parent
-    shared = Path(inspect.getfile(__import__("asid_hf"))).parent
-    sources = [*sorted(here.glob("*.py")), shared / "schema.py", shared / "instructions.py"]
-    return hashlib.sha256(b"\0".join(source.read_bytes() for source in sources)).hexdigest()
+    return [*(here / f"{name}.py" for name in _MAKE_ROWS), shared / "schema.py", shared / "instructions.py"]

@@ -27,6 +27,8 @@ PUBLISHED_GROUPS = ("0_30_s_youtube_v0_1", "30_60_s_youtube_v0_1", "1_2_m_youtub
 INSTRUCTIONS = ("all_attributes", "single_attribute", "raw", "multi_attribute")
 VERIFIED = "verified"
 _REPO = re.compile(r"(?:hf://)?(?:datasets/)?([\w][\w.\-]*/[\w][\w.\-]*)(?:@([\w./\-]+))?/?")
+LINE_SPLITS = ("train", "validation")
+"""Folders of the published layout; of the published dataset there is only the first."""
 _HUB = "hf://datasets/"
 _SPLITS = {"train": "train", "validation": "validation", "val": "validation", "test": "test"}
 
@@ -43,6 +45,10 @@ class DataFile:
         size: bytes.
         state: changes when its content does: time of its last change in ns, or the id of its content on the Hub.
         split: "train", "validation" or "test".
+
+    Example:
+        >>> DataFile("hf://datasets/owner/name@main/a/b.jsonl", "a/b.jsonl", "a", "raw", 9, "1").on_the_hub
+        ('owner/name', 'main', 'a/b.jsonl')
     """
 
     address: str
@@ -198,13 +204,18 @@ def _published(place: _Folder | _Repository, holds: str, folder: str, wanted: li
     known = {group: number for number, group in enumerate(PUBLISHED_GROUPS)}
     groups = sorted(dict.fromkeys(there), key=lambda group: (known.get(group, len(known)), group))
     lead = f"{folder}/" if folder else ""
-    paths = {f"{lead}{group}/train/{holds}_{group}.jsonl": group for group in groups}
+    paths = {
+        f"{lead}{group}/{split}/{holds}_{group}.jsonl": (group, split) for split in LINE_SPLITS for group in groups
+    }
     found = place.look_up(paths) if paths else {}
-    if found and wanted and (missing := [group for path, group in paths.items() if path not in found]):
-        have = place.children(folder, folders=True)
-        raise InputError(f"{place.label} has no group {', '.join(missing)} of {holds!r}. It has {', '.join(have)}.")
+    have = {group for path, (group, _) in paths.items() if path in found}
+    if found and wanted and (missing := [group for group in groups if group not in have]):
+        others = ", ".join(place.children(folder, folders=True))
+        raise InputError(f"{place.label} has no group {', '.join(missing)} of {holds!r}. It has {others}.")
     return [
-        DataFile(found[path][0], path, group, holds, *found[path][1:]) for path, group in paths.items() if path in found
+        DataFile(found[path][0], path, group, holds, *found[path][1:], split=split)
+        for path, (group, split) in paths.items()
+        if path in found
     ]
 
 

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from .sources import stem_of
 
 VIDEO_TAG = "<video>"
+# JSON may hold these as they are, but some readers take them for the end of a line.
+_LINE_ENDS = {ord(mark): f"\\u{ord(mark):04x}" for mark in "\u2028\u2029\x85"}
 
 
 def to_messages(row: Mapping) -> dict:
@@ -66,7 +68,7 @@ def as_line(shape: dict, row: Mapping) -> str:
     told = json.loads(row["extra"]) if row["extra"] else {}
     if row["video_id"] != stem_of(shape["videos"][0]):
         told = {"video_id": row["video_id"], **told}
-    return json.dumps({**shape, **told}, ensure_ascii=False) + "\n"
+    return json.dumps({**shape, **told}, ensure_ascii=False).translate(_LINE_ENDS) + "\n"
 
 
 def _path_of(row: Mapping) -> str:

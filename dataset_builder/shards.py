@@ -28,6 +28,9 @@ class ParquetShards:
         split: leads their names.
         features: of the rows.
 
+    Attributes:
+        rows, bytes: how many were written, and how large they are in memory; `stored`, how large on disk, once closed.
+
     Example:
         >>> import tempfile
         >>> from datasets import Features, Value
@@ -40,7 +43,7 @@ class ParquetShards:
     def __init__(self, folder: Path, split: str, features: Features) -> None:
         self.folder, self.split = folder, split
         self.schema = features.arrow_schema
-        self.rows = self.bytes = 0
+        self.rows = self.bytes = self.stored = 0
         self._drafts: list[Path] = []
         self._writer: pq.ParquetWriter | None = None
         self._left = self._room = 0
@@ -68,6 +71,7 @@ class ParquetShards:
         self._end()
         digest = hashlib.sha256()
         for draft in self._drafts:
+            self.stored += draft.stat().st_size
             with draft.open("rb") as stream:
                 while data := stream.read(2**20):
                     digest.update(data)

@@ -48,7 +48,12 @@ class CaptionRow(TypedDict):
 
 
 class BadLine(NamedTuple):
-    """A line that has none of the accepted shapes: where it is and what was found."""
+    """A line that has none of the accepted shapes: where it is and what was found.
+
+    Example:
+        >>> BadLine("a.jsonl", 3, "The line is not UTF-8.").text
+        'a.jsonl, line 3: The line is not UTF-8.'
+    """
 
     file: str
     line: int
@@ -122,12 +127,18 @@ def group_of(parts: tuple[str, ...]) -> str:
         >>> group_of(("annotations", "finevideo", "train", "raw_finevideo.jsonl"))
         'finevideo'
     """
-    folders = [part for part in parts[:-1] if part != "train"]
+    folders = [part for part in parts[:-1] if part not in ("train", "validation")]
     return folders[-1] if folders else ""
 
 
 def skip_line(stream: Any) -> int:
-    """Read on to the end of a line that is too long to be one; returns how many bytes that were."""
+    """Read on to the end of a line; returns how many bytes that were.
+
+    Example:
+        >>> import io
+        >>> skip_line(io.BytesIO(b"rest\\nnext"))
+        5
+    """
     skipped = 0
     while rest := stream.readline(MAX_LINE_BYTES):
         skipped += len(rest)

@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
+from asid_hf.cli.build import build
+from asid_hf.cli.describe import describe
 from asid_hf.cli.ledger import app as ledger
 from asid_hf.cli.replay import replay
 from asid_hf.cli.verify import verify
@@ -52,6 +54,8 @@ app = typer.Typer(
 )
 app.command()(verify)
 app.command()(replay)
+app.command()(build)
+app.command()(describe)
 app.add_typer(ledger, name="ledger")
 
 
