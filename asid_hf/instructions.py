@@ -55,7 +55,8 @@ JSON = (
     "Describe {attributes} in the video in detail. Answer with one JSON object with exactly these keys: {keys}.",
     "Tell me about {attributes} in this clip. Reply in JSON only, with the keys {keys}, each with one paragraph.",
     "Give a detailed description of {attributes} of this video as a JSON object with the keys {keys} and no others.",
-    "Return a JSON object that describes {attributes} in the video. Keys: {keys}. Each value is one coherent paragraph.",
+    "Return a JSON object that describes {attributes} in the video. Keys: {keys}. Each value is one coherent "
+    "paragraph.",
     "Write what you see and hear of {attributes} in this video as JSON, with one string for each of {keys}.",
 )
 

@@ -33,8 +33,8 @@ CONFIGS = ("all_attributes", "single_attribute")
 GROUPS = {"0_30_s_youtube_v0_1": 0.4, "30_60_s_youtube_v0_1": 0.25, "1_2_m_youtube_v0_1": 0.15, "finevideo": 0.2}
 VIDEOS_BESIDE = 120_000
 WORDS = (
-    "the a man woman child dog camera street kitchen table window light music voice red blue green wooden bright slowly "
-    "quickly behind toward across walks holds turns lifts speaks smiles points while then after low wide close shot "
+    "the a man woman child dog camera street kitchen table window light music voice red blue green wooden bright "
+    "slowly quickly behind toward across walks holds turns lifts speaks smiles points while then after low wide close shot "
     "background foreground calm warm steady small large old young another several"
 ).split()
 

@@ -200,6 +200,10 @@ class Asid1M(datasets.ArrowBasedBuilder):
 
     def _download_and_prepare(self, dl_manager: Any, verification_mode: Any, **kwargs: Any) -> None:
         super()._download_and_prepare(dl_manager, verification_mode, **kwargs)
+        for name in [name for name, split in self.info.splits.items() if not split.num_examples]:
+            del self.info.splits[name]  # which `datasets` could not open
+        if not self.info.splits:
+            raise InputError("No row is left: groups, durations or attributes leave out all that are there.")
         if self.config.with_video and {"video", "video_id"} <= set(self.info.features):
             note_unused_videos(self._output_dir, self.config.join())
 

@@ -61,7 +61,7 @@ def modules() -> list[tuple[str, Path]]:
         room = path.relative_to(ROOT / "asid_hf").parts[0].removesuffix(".py")
         if room != "__init__":
             package.append((room, path))
-    return package + [("dataset_builder", path) for path in (ROOT / "dataset_builder").rglob("*.py")]
+    return package + [("dataset_builder", path) for path in (ROOT / "dataset_builder").glob("*.py")]
 
 
 @pytest.mark.parametrize(("room", "path"), modules(), ids=lambda value: str(getattr(value, "name", value)))

@@ -153,6 +153,14 @@ def test_the_held_out_split_is_by_video_and_stays_as_data_grows(tmp_path: Path) 
     assert set(load(tmp_path, "single_attribute", None)) == {"train"}
 
 
+def test_a_split_that_no_video_falls_into_is_not_there_and_no_row_at_all_is_an_error(release: Path) -> None:
+    assert set(load(release, split=None, held_out=1e-6)) == {"train"}
+    for _ in range(2):  # nothing is kept of it
+        with pytest.raises(InputError, match="No row is left"):
+            load(release, min_duration=10_000)
+    assert list(load(release, min_duration=10_000, streaming=True)) == []
+
+
 def test_a_bad_line_is_an_error_that_says_where_and_what(release: Path) -> None:
     with file_of(release, "raw", "finevideo").open("ab") as stream:
         stream.write(b'{"question": "?"}\n')

@@ -1,0 +1,1 @@
+../../asid_hf/errors.py

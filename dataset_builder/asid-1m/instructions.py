@@ -1,0 +1,1 @@
+../../asid_hf/instructions.py

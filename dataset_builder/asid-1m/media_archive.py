@@ -1,0 +1,1 @@
+../../asid_hf/media_archive.py

@@ -1,0 +1,1 @@
+../rejects.py
