@@ -34,8 +34,8 @@ GROUPS = {"0_30_s_youtube_v0_1": 0.4, "30_60_s_youtube_v0_1": 0.25, "1_2_m_youtu
 VIDEOS_BESIDE = 120_000
 WORDS = (
     "the a man woman child dog camera street kitchen table window light music voice red blue green wooden bright "
-    "slowly quickly behind toward across walks holds turns lifts speaks smiles points while then after low wide close shot "
-    "background foreground calm warm steady small large old young another several"
+    "slowly quickly behind toward across walks holds turns lifts speaks smiles points while then after low wide close "
+    "shot background foreground calm warm steady small large old young another several"
 ).split()
 
 

@@ -28,7 +28,7 @@ from .joined import VideoJoin, note_unused_videos, without_bytes
 from .lines import Part, parts_of
 from .reading import Reader
 from .rejects import BAD_LINE, SideTable
-from .release import INSTRUCTIONS, VERIFIED, DataFile, find_files, named_files
+from .release import INSTRUCTIONS, UNKNOWN, VERIFIED, DataFile, find_files, named_files
 from .sources import BadLine
 
 VERSION = datasets.Version("1.0.0")  # raise it with every change of what the rows are
@@ -151,6 +151,7 @@ class Asid1M(datasets.ArrowBasedBuilder):
     BUILDER_CONFIG_CLASS = Asid1MConfig
     BUILDER_CONFIGS = [Asid1MConfig(name=name, version=VERSION) for name in (*INSTRUCTIONS, VERIFIED)]  # noqa: RUF012
     DEFAULT_CONFIG_NAME = "all_attributes"
+    DEFAULT_WRITER_BATCH_SIZE = 10_000  # a table is written as it is; else in parts of a thousand rows
 
     def _info(self) -> datasets.DatasetInfo:
         features = verified_features() if self.config.name == VERIFIED else instruction_features(self.config.with_video)
@@ -238,9 +239,11 @@ def instruction_features(with_video: bool = False) -> datasets.Features:
 
 
 def _bring(file: DataFile, dl_manager: Any) -> str:
-    """Where a file can be read: as it is here or streamed, else in the Hub's cache."""
+    """Where a file can be read: as it is here or streamed, else in a cache."""
     if not file.is_remote or dl_manager.is_streaming:
         return file.address
+    if file.on_the_hub is None:
+        return dl_manager.download(file.address)
     from huggingface_hub import hf_hub_download
 
     repo, commit, path = file.on_the_hub
@@ -258,7 +261,8 @@ def _parts(files: list[DataFile], places: dict[str, str], whole: bool) -> Iterat
     """Files in parts that processes share out; whole ones where the rows of a video have to come together."""
     number = 0
     for file in files:
-        ranges = [(0, file.size)] if whole or file.address.endswith(".parquet") else parts_of(file.size)
+        one = whole or file.size == UNKNOWN or file.name.endswith(".parquet")
+        ranges = [(0, file.size)] if one else parts_of(file.size)
         for start, end in ranges:
             yield Part(places[file.address], file.name, file.group, file.holds, start, end, number)
             number += 1

@@ -27,7 +27,7 @@ from .published import Columns, published_columns
 from .sources import MAX_LINE_BYTES, BadLine, clean_instruction, fields_of, skip_line, stem_of
 
 PART = 2**26  # bytes of a part
-CHUNK = 2**20  # bytes read at once, which also is the size of a table
+CHUNK = 2**21  # bytes read at once, which also is the size of a table
 _NEW_LINE = ord("\n")
 
 SCHEMA = pa.schema(

@@ -72,7 +72,10 @@ class Reader:
             InputError: the file holds other rows.
         """
         if part.name.endswith(".parquet"):
-            yield from self._parquet(part)
+            try:
+                yield from self._parquet(part)
+            except (pa.ArrowException, pa.ArrowInvalid) as error:
+                raise InputError(f"{part.name} cannot be read as parquet: {error}") from error
         elif self.config == VERIFIED:
             raise InputError(f"{part.name} holds no verified rows: give the parquet that `asid verify` writes.")
         elif self.config == "multi_attribute" and part.holds == "single_attribute":

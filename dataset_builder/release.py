@@ -27,9 +27,11 @@ PUBLISHED_GROUPS = ("0_30_s_youtube_v0_1", "30_60_s_youtube_v0_1", "1_2_m_youtub
 INSTRUCTIONS = ("all_attributes", "single_attribute", "raw", "multi_attribute")
 VERIFIED = "verified"
 _REPO = re.compile(r"(?:hf://)?(?:datasets/)?([\w][\w.\-]*/[\w][\w.\-]*)(?:@([\w./\-]+))?/?")
+UNKNOWN = 2**62
 LINE_SPLITS = ("train", "validation")
 """Folders of the published layout; of the published dataset there is only the first."""
 _HUB = "hf://datasets/"
+_PINNED = re.compile(r"hf://datasets/([^/@]+/[^/@]+)@([^/]+)/(.+)")
 _SPLITS = {"train": "train", "validation": "validation", "val": "validation", "test": "test"}
 
 
@@ -42,7 +44,7 @@ class DataFile:
         name: what messages call it: its path inside the release.
         group: of its rows; "" where each row tells its own.
         holds: the configuration whose rows it holds, which may be one that the wanted one is derived from.
-        size: bytes.
+        size: bytes; `UNKNOWN` of a file that a user names by its address.
         state: changes when its content does: time of its last change in ns, or the id of its content on the Hub.
         split: "train", "validation" or "test".
 
@@ -61,15 +63,14 @@ class DataFile:
 
     @property
     def is_remote(self) -> bool:
-        """Whether it has to be brought from the Hub."""
-        return self.address.startswith(_HUB)
+        """Whether it is elsewhere: on the Hub, or at another address."""
+        return "://" in self.address
 
     @property
-    def on_the_hub(self) -> tuple[str, str, str]:
-        """Repository, commit, and path in it."""
-        repo, _, rest = self.address.removeprefix(_HUB).partition("@")
-        commit, _, path = rest.partition("/")
-        return repo, commit, path
+    def on_the_hub(self) -> tuple[str, str, str] | None:
+        """Repository, commit, and path in it; None of a file that is elsewhere, or at no commit."""
+        place = _PINNED.fullmatch(self.address)
+        return place and (place[1], place[2], place[3])
 
 
 class _Folder:
@@ -247,7 +248,7 @@ def named_files(config: str, data_files: dict[str, list[str]]) -> list[DataFile]
         for path in paths:
             group = "" if path.endswith(".parquet") else group_of(Path(path).parts)
             status = os.stat(path) if os.path.isfile(path) else None
-            size, state = (status.st_size, str(status.st_mtime_ns)) if status else (0, path)
+            size, state = (status.st_size, str(status.st_mtime_ns)) if status else (UNKNOWN, path)
             files.append(DataFile(path, path.rpartition("/")[2], group, config, size, state, split))
     return files
 

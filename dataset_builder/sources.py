@@ -329,8 +329,9 @@ def stem_of(video: str) -> str:
         >>> [stem_of(path) for path in ("videos/ytb_-7B.q.mp4", "v\\\\a.mkv", ".hidden", "clip")]
         ['ytb_-7B.q', 'a', '.hidden', 'clip']
     """
-    name = video.replace("\\", "/").rstrip("/")
-    name = name[name.rfind("/") + 1 :]
+    if "\\" in video or video.endswith("/"):
+        video = video.replace("\\", "/").rstrip("/")
+    name = video[video.rfind("/") + 1 :]
     dot = name.rfind(".")
     return name[:dot] if dot > 0 else name
 

@@ -222,6 +222,33 @@ def test_what_cannot_be_is_refused_with_what_can(release: Path) -> None:
         load("/no/such")
 
 
+def test_a_file_that_is_no_parquet_is_named(tmp_path: Path) -> None:
+    folder = write_verified(tmp_path / "verified", [verified_row("a")])
+    shard = next((folder / "data").iterdir())
+    for content in (b"PAR1 nothing", shard.read_bytes()[:-20]):
+        shard.write_bytes(content)
+        with pytest.raises(DatasetGenerationError) as error:
+            load(folder, "verified")
+        assert "train-00000-of-00001.parquet cannot be read as parquet" in str(error.value.__cause__)
+
+
+def test_a_stream_goes_on_where_it_was_stopped_and_is_shared_by_nodes(release: Path) -> None:
+    from datasets.distributed import split_dataset_by_node
+
+    stream = load(release, "single_attribute", streaming=True)
+    rows = list(stream)
+    taken = []
+    for row in stream:
+        taken.append(row)
+        if len(taken) == 20:
+            break
+    again = load(release, "single_attribute", streaming=True)
+    again.load_state_dict(stream.state_dict())
+    assert taken + list(again) == rows
+    nodes = [list(split_dataset_by_node(stream, rank, 2)) for rank in range(2)]
+    assert sorted(map(str, nodes[0] + nodes[1])) == sorted(map(str, rows)) and all(nodes)
+
+
 def test_a_missing_group_is_named_with_those_that_are_there(release: Path) -> None:
     with pytest.raises(InputError, match=r"has no group 1_2_m_youtube_v0_1 .*It has 0_30_s_youtube_v0_1, finevideo"):
         load(release, groups=["finevideo", "1_2_m_youtube_v0_1"])

@@ -89,6 +89,8 @@ print(load_dataset_builder("asid-1m").config.name)
 for name in ("{PUBLISHED}", "hf://datasets/{PUBLISHED}"):
     print(len(load_dataset(name, "single_attribute", split="train", groups=["finevideo"])))
 print(len(load_dataset("asid-1m", "raw", data_dir="{PUBLISHED}", split="train")))
+named = "hf://datasets/{PUBLISHED}/annotations/finevideo/train/raw_finevideo.jsonl"
+print([len(list(load_dataset("asid-1m", "raw", data_files=named, split="train", streaming=s))) for s in (False, True)])
 print(next(iter(load_dataset("asid-1m", "raw", split="train", streaming=True)))["video_id"])
 """
     assert python(hub, code, tmp_path / "cwd").splitlines() == [
@@ -97,6 +99,7 @@ print(next(iter(load_dataset("asid-1m", "raw", split="train", streaming=True)))[
         "16",
         "16",
         "8",
+        "[2, 2]",
         "v0_0_30_s_youtube_v0_1",
     ]
 
