@@ -114,7 +114,18 @@ class Asid1MConfig(datasets.BuilderConfig):
         if self.data_files:
             self.files = named_files(self.name, self.data_files)
         else:
-            self.files = find_files(self.name, self.data_dir, self.groups, self.revision, download_config.token)
+            derive = self.name == "multi_attribute" and bool(self._draws())
+            self.files = find_files(self.name, self.data_dir, self.groups, self.revision, download_config.token, derive)
+        if self._draws() and any(file.holds == self.name for file in self.files):
+            raise InputError(
+                f"{', '.join(self._draws())}: these files have the rows of {self.name} as they are, nothing is drawn. "
+                "Leave it out, or give verified rows as data_dir."
+            )
+
+    def _draws(self) -> list[str]:
+        """The arguments that were given for what is drawn."""
+        drawn = ["seed", "subset_sizes", "answers", *(["attributes"] if self.name == "multi_attribute" else [])]
+        return [name for name in drawn if getattr(self, name)]
 
     def create_config_id(self, config_kwargs: dict, custom_features: datasets.Features | None = None) -> str:
         """The cache's name for these rows: another one where a file, an argument or the place of the videos changes."""

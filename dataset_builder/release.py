@@ -132,6 +132,7 @@ def find_files(
     groups: Iterable[str] | None = None,
     revision: str | None = None,
     token: str | bool | None = None,
+    derive: bool = False,
 ) -> list[DataFile]:
     """Find the files of a configuration.
 
@@ -142,6 +143,7 @@ def find_files(
         groups: leave out all others.
         revision: branch, tag or commit of a dataset on the Hub.
         token: of the Hub, as in huggingface_hub.
+        derive: pass over files that hold the rows themselves, for those that they can be derived from.
 
     Returns:
         Files in the order of their groups, the published ones first. Offline, what was found the last time.
@@ -159,16 +161,16 @@ def find_files(
     """
     wanted = list(groups) if groups is not None else None
     if data_dir is not None and os.path.isdir(os.path.expanduser(data_dir)):
-        return _find(_Folder(data_dir), config, wanted)
+        return _find(_Folder(data_dir), config, wanted, derive)
     address = _REPO.fullmatch(data_dir or PUBLISHED)
     if address is None:
         raise InputError(
             f"There is no folder {data_dir}. data_dir is a folder with a release, or a dataset on the Hub (owner/name)."
         )
     repo, revision = address[1], revision or address[2]
-    note = _note_of(repo, revision, config, wanted)
+    note = _note_of(repo, revision, config, wanted, derive)
     try:
-        files = _find(_Repository(repo, revision, token), config, wanted)
+        files = _find(_Repository(repo, revision, token), config, wanted, derive)
     except InputError:
         raise
     except Exception as error:  # of the Hub, the network, or the libraries under them
@@ -179,16 +181,17 @@ def find_files(
     return files
 
 
-def _find(place: _Folder | _Repository, config: str, wanted: list[str] | None) -> list[DataFile]:
+def _find(place: _Folder | _Repository, config: str, wanted: list[str] | None, derive: bool) -> list[DataFile]:
     steps: list[Callable[[], list[DataFile]]] = []
-    if config != VERIFIED:
+    if config != VERIFIED and not derive:
         steps.append(lambda: _published(place, config, "annotations", wanted))
-    steps.append(lambda: _parquet(place, f"data/{config}", config))
+    if not derive:
+        steps.append(lambda: _parquet(place, f"data/{config}", config))
     if config == "multi_attribute":
         steps.append(lambda: _published(place, "single_attribute", "annotations", wanted))
     if config != "raw":
         steps.append(lambda: _parquet(place, "data", VERIFIED) or _parquet(place, f"data/{VERIFIED}", VERIFIED))
-    if config != VERIFIED:
+    if config != VERIFIED and not derive:
         steps.append(lambda: _published(place, config, "", wanted))
     for look in steps:
         if files := look():

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from asid_hf.dataset_builder.asid_1m import Asid1M
+from asid_hf.dataset_builder.build import BuildOptions, build
 from asid_hf.dataset_builder.joined import match_videos
 from asid_hf.dataset_builder.rejects import read_rejects
 from asid_release import (
@@ -98,6 +99,22 @@ def test_subsets_follow_their_seed_sizes_forms_and_attributes(release: Path) -> 
     assert {len(names) for names in few["attributes"]} == {2} and len(few) == 6
     assert {name for names in few["attributes"] for name in names} <= {"scene", "speech", "camera"}
     assert all(json.loads(text) for text in few["caption"])
+
+
+def test_what_was_drawn_already_is_drawn_anew_where_that_can_be_and_else_refused(tmp_path: Path) -> None:
+    folder = write_verified(tmp_path / "verified", [verified_row("a"), verified_row("b")])
+    build([str(folder)], tmp_path / "release", BuildOptions(subset_sizes=(2,), layouts=("published",)))
+    assert {len(names) for names in load(tmp_path / "release", "multi_attribute")["attributes"]} == {2}
+    anew = load(tmp_path / "release", "multi_attribute", subset_sizes=[5])  # of the single captions beside
+    assert {len(names) for names in anew["attributes"]} == {5}
+    with pytest.raises(
+        InputError, match="seed: these files have the rows of all_attributes as they are, nothing is drawn"
+    ):
+        load(tmp_path / "release", seed=3)
+    shutil.rmtree(tmp_path / "release" / "annotations" / "0_30_s_youtube_v0_1" / "train")
+    with pytest.raises(InputError, match="holds no rows of 'multi_attribute'"):
+        load(tmp_path / "release", "multi_attribute", subset_sizes=[5])
+    assert load(folder, seed=1)["instruction"][:] != load(folder, seed=2)["instruction"][:]
 
 
 def test_scattered_rows_of_a_video_come_together(tmp_path: Path) -> None:

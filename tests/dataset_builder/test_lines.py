@@ -10,7 +10,7 @@ import string
 import pyarrow as pa
 import pytest
 from asid_hf.dataset_builder import lines as lines_module
-from asid_hf.dataset_builder import published
+from asid_hf.dataset_builder import published, sources
 from asid_hf.dataset_builder.lines import SCHEMA, Part, parts_of, read_tables
 from asid_hf.dataset_builder.sources import BadLine, read_captions
 from asid_release import published_line
@@ -113,7 +113,7 @@ def test_a_line_longer_than_what_is_read_at_once(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_line_without_end_is_named_and_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (lines_module, __import__("asid_hf.dataset_builder.sources", fromlist=["x"])):
+    for module in (lines_module, sources):
         monkeypatch.setattr(module, "MAX_LINE_BYTES", 1000)
     monkeypatch.setattr(lines_module, "CHUNK", 256)
     line = json.dumps(GOOD).encode() + b"\n"
@@ -165,14 +165,28 @@ def mutilated(rng: random.Random) -> bytes:
     return bytes(data).replace(b"\n", b" ")
 
 
-def test_ten_thousand_mutilated_lines_are_each_a_row_or_named(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
-    rng = random.Random(7)
-    lines = [mutilated(rng) for _ in range(10_000)]
+LINES_OF_NOISE, LINES_CUT_UP, ROUNDS = 40, 160, 50  # ten thousand lines in all
+
+
+@settings(max_examples=ROUNDS, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.binary(max_size=300), min_size=LINES_OF_NOISE, max_size=LINES_OF_NOISE),
+    st.integers(0, 2**32),
+    st.sampled_from([2**26, 50_000, 5_000]),
+)
+def test_ten_thousand_broken_lines_are_each_a_row_or_named(
+    tmp_path, monkeypatch: pytest.MonkeyPatch, noise: list[bytes], seed: int, part: int
+) -> None:
+    for module in (lines_module, sources):
+        monkeypatch.setattr(module, "MAX_LINE_BYTES", 20_000)  # so that some are too long
+    rng = random.Random(seed)
+    lines = [mutilated(rng) for _ in range(LINES_CUT_UP)] + [line.replace(b"\n", b"\r") for line in noise]
+    rng.shuffle(lines)
     data = b"\n".join(lines) + b"\n"
-    rows, bad = read(data, part=50_000)
+    rows, bad = read(data, part=part)
     filled = [number for number, line in enumerate(lines, start=1) if line.strip()]
     assert len(rows) + len(bad) == len(filled)
-    assert len(bad) > 3000 and len(rows) > 1000
+    assert len(bad) > 50 and len(rows) > 10
     assert [line.line for line in bad] == sorted({line.line for line in bad})
     assert {line.line for line in bad} <= set(filled)
     assert all(line.file == "x.jsonl" and "Found: " in line.message and "accepted: " in line.message for line in bad)
@@ -203,7 +217,7 @@ TURNS = st.lists(
 )
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.dictionaries(KEYS | st.text(max_size=5), TURNS | VALUES, max_size=6), min_size=1, max_size=4))
 def test_any_json_is_a_row_or_named_and_both_ways_agree(monkeypatch: pytest.MonkeyPatch, records: list[dict]) -> None:
     data = "".join(json.dumps(record) + "\n" for record in records).encode()
