@@ -120,7 +120,7 @@ def build(
         What `build.json` holds: rows by configuration and group, dropped rows by reason, videos that are missing.
 
     Raises:
-        InputError: inputs that cannot be used together: no rows, or one video id in two of them.
+        InputError: inputs that cannot be used together: no kept rows, or one video id in two of them.
         OutputError: the folder is somebody else's, or cannot be written.
 
     Example:
@@ -196,11 +196,17 @@ def _write(files: list[tuple[str, DataFile]], draft: Path, options: BuildOptions
                 rows = [placing.placed(row, given, options.group) for row in table.to_pylist()]
                 dropped.update(row["drop_reason"] or "unknown" for row in rows if row["status"] != "kept")
                 release.add([row for row in rows if row["status"] == "kept"])
+    rows = {
+        config: {name: group["rows"] for name, group in told["groups"].items()}
+        for config, told in release.counted.items()
+    }
+    if not any(rows.values()):
+        raise InputError(f"No row is left: all were dropped ({', '.join(dropped) or 'without a caption'}).")
     facts = {
         "asid_hf": __version__,
         "instructions": instructions.VERSION,
         "options": asdict(options),
-        "rows": release.rows_by_group(),
+        "rows": rows,
         "dropped": dict(sorted(dropped.items())),
         "videos_missing": placing.missing,
     }
@@ -210,9 +216,8 @@ def _write(files: list[tuple[str, DataFile]], draft: Path, options: BuildOptions
 
 
 def _card(release: Release, options: BuildOptions, dropped: dict[str, int]) -> str:
-    counted = {config: counts.summary() for config, counts in release.counts.items()}
-    if VERIFIED in counted:
-        counted[VERIFIED]["verification"]["dropped"] = dropped
+    if VERIFIED in release.counted:
+        release.counted[VERIFIED]["verification"]["dropped"] = dropped
     told = CardFacts(
         pretty_name=options.pretty_name,
         license=options.license,
@@ -222,7 +227,7 @@ def _card(release: Release, options: BuildOptions, dropped: dict[str, int]) -> s
         asid_hf_version=__version__,
         layouts=options.layouts,
     )
-    return render_card({"configs": counted, "bad_lines": {}}, release.patterns, release.infos(), told)
+    return render_card({"configs": release.counted, "bad_lines": {}}, release.patterns, release.infos(), told)
 
 
 class Release:
@@ -237,13 +242,14 @@ class Release:
         >>> with Release(Path(tempfile.mkdtemp()), BuildOptions()) as release:
         ...     release.add([])
         >>> sorted(path.name for path in release.folder.iterdir())
-        ['data', 'dataset_info.json', 'sharegpt']
+        ['dataset_info.json']
     """
 
     def __init__(self, folder: Path, options: BuildOptions) -> None:
         self.folder, self.options = folder, options
         written = [config for config in options.configs if config != VERIFIED or "parquet" in options.layouts]
         self.counts = {config: counts_of(config) for config in written}
+        self.counted: dict[str, dict] = {}  # of what was written, once it is
         self.patterns: dict[str, dict[str, str]] = {}
         self.shards: dict[tuple[str, str], ParquetShards] = {}
         self._streams: dict[str, TextIO] = {}
@@ -255,19 +261,19 @@ class Release:
                 features = verified_features() if config == VERIFIED else instruction_features()
                 for split in self.options.splits:
                     self.shards[config, split] = ParquetShards(self.folder / "data" / config, split, features)
-        if "sharegpt" in self.options.layouts:
-            self._write_dataset_info()
         return self
 
     def __exit__(self, kind: type | None, *failure: object) -> None:
         self._open.close()
-        for (config, split), shards in self.shards.items() if kind is None else ():
+        if kind is not None:
+            return
+        self.counted = {config: counts.summary() for config, counts in self.counts.items()}
+        # `datasets` cannot open a split without rows, so there is none.
+        self.shards = {place: shards for place, shards in self.shards.items() if shards.rows}
+        for (config, split), shards in self.shards.items():
             self.patterns.setdefault(config, {})[split] = f"data/{config}/{shards.close()}"
-
-    def rows_by_group(self) -> dict[str, dict[str, int]]:
-        """How many rows were written: configuration -> group -> rows."""
-        counted = {config: counts.summary()["groups"] for config, counts in self.counts.items()}
-        return {config: {name: told["rows"] for name, told in groups.items()} for config, groups in counted.items()}
+        if "sharegpt" in self.options.layouts:
+            self._write_dataset_info()
 
     def infos(self) -> dict[str, DatasetInfo]:
         """What the card tells `datasets` of each configuration that is written as parquet."""
@@ -322,16 +328,12 @@ class Release:
 
     def _write_dataset_info(self) -> None:
         """The list of files that LLaMA-Factory looks for, with the release as its `dataset_dir`."""
-        info = {}
-        for config in self.options.configs:
-            for split in self.options.splits if config != VERIFIED else ():
-                path = _sharegpt(config, split)
-                self._streams[path] = self._open_file(path)
-                info[Path(path).stem] = {
-                    "file_name": path,
-                    "formatting": "sharegpt",
-                    "columns": {"messages": "conversations", "videos": "videos"},
-                }
+        columns = {"messages": "conversations", "videos": "videos"}
+        info = {
+            Path(path).stem: {"file_name": path, "formatting": "sharegpt", "columns": columns}
+            for path in self._streams
+            if path.startswith("sharegpt/")
+        }
         (self.folder / "dataset_info.json").write_text(json.dumps(info, indent=2) + "\n", encoding="utf-8")
 
 

@@ -65,9 +65,7 @@ class ParquetShards:
                 self._end()
 
     def close(self) -> str:
-        """Give the shards their names; returns the pattern that is theirs alone."""
-        if not self._drafts:  # a split without rows is one empty shard
-            self._begin()
+        """Give the shards their names, once all rows are written; returns the pattern that is theirs alone."""
         self._end()
         digest = hashlib.sha256()
         for draft in self._drafts:

@@ -123,6 +123,17 @@ def test_a_build_in_place_of_another_is_not_served_from_a_cache(verified: Path, 
     assert texts[0] != texts[1]
 
 
+def test_a_split_that_no_video_falls_into_is_not_written_and_no_kept_row_is_an_error(tmp_path: Path) -> None:
+    folder = write_verified(tmp_path / "verified", [kept(0), kept(1)])
+    build([str(folder)], tmp_path / "out", BuildOptions(held_out=1e-6))
+    assert set(load_dataset(str(tmp_path / "out"), "verified")) == {"train"}
+    assert set(json.loads((tmp_path / "out" / "dataset_info.json").read_text())) == {f"asid_{c}" for c in TRAINED}
+    dropped = write_verified(tmp_path / "dropped", [kept(0, status="dropped", drop_reason="silent")])
+    with pytest.raises(InputError, match=r"No row is left: all were dropped \(silent\)"):
+        build([str(dropped)], tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+
+
 def test_what_llama_factory_reads(release: Path) -> None:
     info = json.loads((release / "dataset_info.json").read_text())
     assert set(info) == {f"asid_{config}{split}" for config in TRAINED for split in ("", "_validation")}
