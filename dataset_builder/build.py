@@ -28,6 +28,7 @@ from asid_hf.dataset_builder.shapes import as_line, to_conversations, to_message
 from asid_hf.dataset_builder.shards import ParquetShards
 from asid_hf.dataset_builder.sources import CaptionRow
 from datasets import DatasetInfo, Features, SplitDict, SplitInfo
+from datasets.utils import tqdm
 
 from asid_hf import instructions
 from asid_hf.errors import InputError, OutputError
@@ -130,7 +131,7 @@ def build(
     options, output = options or BuildOptions(), Path(output)
     _check_output(output, overwrite)
     files = [(given, file) for given in inputs for file in find_files(VERIFIED, str(given))]
-    _check_rows(files, options)
+    count = _check_rows(files, options)
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent))
@@ -138,7 +139,8 @@ def build(
         raise OutputError(f"The output {output} cannot be written: {error.strerror}.") from error
     try:
         placing = VideoPlacing(draft, output, video_root, options.copy_videos)
-        facts = _write(files, draft, options, placing)
+        with tqdm(total=count, unit=" rows", desc="Building") as progress:
+            facts = _write(files, draft, options, placing, progress)
         draft.chmod(0o755)
         if output.exists():
             shutil.rmtree(output)
@@ -163,8 +165,8 @@ def _check_output(output: Path, overwrite: bool) -> None:
         raise OutputError(f"The output {output} holds an earlier build. Name another folder, or give --overwrite.")
 
 
-def _check_rows(files: list[tuple[str, DataFile]], options: BuildOptions) -> None:
-    """A look at the ids and sources alone, before anything is written."""
+def _check_rows(files: list[tuple[str, DataFile]], options: BuildOptions) -> int:
+    """A look at the ids and sources alone, before anything is written; returns how many rows there are."""
     seen: Counter[str] = Counter()
     groups: set[str] = set()
     for _, file in files:
@@ -180,15 +182,17 @@ def _check_rows(files: list[tuple[str, DataFile]], options: BuildOptions) -> Non
         raise InputError("The inputs hold no rows.")
     if len(groups) > MAX_GROUPS and options.group is None:
         raise InputError(f"The rows come from {len(groups)} sources, each would be a group: name one with --group.")
+    return len(seen)
 
 
 def _read(file: DataFile, columns: tuple[str, ...] | None = None) -> Iterator[pa.Table]:
     part = Part(file.address, file.name, "", VERIFIED, 0, file.size)
-    for table in Reader(VERIFIED, with_bytes=columns is None).read(part, lambda bad: None):
-        yield table.select(columns) if columns else table
+    yield from Reader(VERIFIED, columns=columns, with_bytes=True).read(part, lambda bad: None)
 
 
-def _write(files: list[tuple[str, DataFile]], draft: Path, options: BuildOptions, placing: VideoPlacing) -> dict:
+def _write(
+    files: list[tuple[str, DataFile]], draft: Path, options: BuildOptions, placing: VideoPlacing, progress: tqdm
+) -> dict:
     dropped: Counter[str] = Counter()
     with Release(draft, options) as release:
         for given, file in files:
@@ -196,6 +200,7 @@ def _write(files: list[tuple[str, DataFile]], draft: Path, options: BuildOptions
                 rows = [placing.placed(row, given, options.group) for row in table.to_pylist()]
                 dropped.update(row["drop_reason"] or "unknown" for row in rows if row["status"] != "kept")
                 release.add([row for row in rows if row["status"] == "kept"])
+                progress.update(len(rows))
     rows = {
         config: {name: group["rows"] for name, group in told["groups"].items()}
         for config, told in release.counted.items()

@@ -40,6 +40,7 @@ class Reader:
     Attributes:
         config: its name.
         seed, sizes, answers, attributes: of what is drawn; see `derive`. `attributes` also limits subsets.
+        columns: of verified rows, those to read; None reads all.
         wants: whether a video's rows are asked for; of others nothing is derived.
         with_bytes: keep videos that are stored in the rows.
         token: of the Hub.
@@ -54,6 +55,7 @@ class Reader:
     sizes: tuple[int, ...] = SUBSET_SIZES
     answers: tuple[str, ...] = ANSWERS
     attributes: tuple[str, ...] = ATTRIBUTES
+    columns: tuple[str, ...] | None = None
     wants: Callable[[str], bool] = bool
     with_bytes: bool = False
     token: str | bool | None = None
@@ -105,6 +107,8 @@ class Reader:
 
     def _verified(self, file: pq.ParquetFile) -> Iterator[pa.Table]:
         schema = verified_features().arrow_schema
+        if self.columns is not None:
+            schema = pa.schema([schema.field(name) for name in self.columns])
         there = [name for name in schema.names if name in file.schema_arrow.names]
         columns = [self._video(file) if name == "video" else name for name in there]
         for batch in file.iter_batches(_VERIFIED_ROWS, columns=columns):
