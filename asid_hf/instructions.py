@@ -73,6 +73,24 @@ _MENTIONS = {
 _MENTION = re.compile(
     r"\b(?:" + "|".join(f"(?P<{name}>{words})" for name, words in _MENTIONS.items()) + r")\b", re.IGNORECASE
 )
+_OTHER_WORDS = {
+    "scene": "settings?|scenery|surroundings|environment|location|weather",
+    "characters": "people|persons?|individuals?|men|women|animals",
+    "objects": "items|props",
+    "actions": "activit(?:y|ies)|movements of",
+    "narrative_elements": "plot|story|storyline|storytelling",
+    "speech": "audio|sounds?|music|dialogues?|spoken words|voices?",
+    "camera": "lighting|cinematography|shot types?",
+    "emotions": "emotional|moods?|feelings?",
+}
+_SINGLE_MENTION = re.compile(
+    r"\b(?:" + "|".join(f"(?P<{name}>{words}|{_OTHER_WORDS[name]})" for name, words in _MENTIONS.items()) + r")\b"
+    r"(?!['’]s?\s|s['’]\s)",
+    re.IGNORECASE,
+)
+_ASIDE = re.compile(
+    r"\b(?:in|from|of|throughout|during|within)\s+(?:this|each|every|the\s+whole)\s+scene\b", re.IGNORECASE
+)
 
 
 def draw_instruction(attributes: Sequence[str], video_id: str, seed: int = 0, answer: str = "text") -> str:
@@ -151,12 +169,16 @@ def asked_attributes(instruction: str) -> list[str]:
     return [name for name in ATTRIBUTES if name in named]
 
 
-def first_asked(instruction: str) -> list[str]:
-    """The attribute that an instruction names first, as a list of one; [] where it names none.
+def single_asked(instruction: str) -> list[str]:
+    """The one attribute that a single-attribute instruction asks for, as a list of one; [] where nobody can tell.
+
+    Other words for an attribute count here, too ("the background music" is of speech). What only says where to look is
+    passed over ("In this scene, ..."), and so is whose something is ("the characters' emotions"); of several that are
+    left the first counts ("the emotions of the characters").
 
     Example:
-        >>> first_asked("Describe the emotions of the characters.")
-        ['emotions']
+        >>> [single_asked(f"Describe {what}.") for what in ("the emotions of the characters", "the sounds", "it")]
+        [['emotions'], ['speech'], []]
     """
-    match = _MENTION.search(instruction)
+    match = _SINGLE_MENTION.search(_ASIDE.sub(" ", instruction))
     return [match.lastgroup] if match else []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from .derive import group_of_source, is_held_out
+from .sources import told_duration
 
 GROUP_SECONDS = {
     "0_30_s_youtube_v0_1": (0.0, 30.0),
@@ -83,10 +83,4 @@ def _groups_of(table: pa.Table) -> list[str]:
 def _durations_of(table: pa.Table) -> Iterator[tuple[float | None, str]]:
     if "duration" in table.column_names:
         return zip(table["duration"].to_pylist(), _groups_of(table), strict=True)
-    return zip(map(_told, table["extra"].to_pylist()), _groups_of(table), strict=True)
-
-
-def _told(extra: str | None) -> float | None:
-    """The duration among a line's other keys."""
-    duration = json.loads(extra).get("duration") if extra else None
-    return float(duration) if isinstance(duration, int | float) and not isinstance(duration, bool) else None
+    return zip(map(told_duration, table["extra"].to_pylist()), _groups_of(table), strict=True)

@@ -16,15 +16,11 @@ import pyarrow as pa
 
 try:
     from asid_hf.errors import CaptionFileError
-    from asid_hf.instructions import asked_attributes, first_asked
-    from asid_hf.schema import ATTRIBUTES
 except ImportError:  # beside a loading script, where asid_hf is not installed
     from .errors import CaptionFileError
-    from .instructions import asked_attributes, first_asked
-    from .schema import ATTRIBUTES
 
 from .published import Columns, published_columns
-from .sources import MAX_LINE_BYTES, BadLine, clean_instruction, fields_of, skip_line, stem_of
+from .sources import MAX_LINE_BYTES, BadLine, asked_of, clean_instruction, fields_of, skip_line, stem_of
 
 PART = 2**26  # bytes of a part
 CHUNK = 2**21  # bytes read at once, which also is the size of a table
@@ -148,8 +144,10 @@ def _read_one_by_one(lines: bytes, on_bad: Callable[[int, str], None], number: i
         if line and not line.isspace():
             try:
                 found.append(fields_of(line))
+                continue
             except CaptionFileError as error:
-                on_bad(number, str(error))
+                why = str(error)
+            on_bad(number, why)
     return Columns(*zip(*found, strict=True)) if found else None
 
 
@@ -203,16 +201,7 @@ def _interpreted(key: str | tuple[str, tuple[str, ...]], holds: str) -> tuple[st
     """An instruction's text, and the attributes that the line names or the text asks for."""
     instruction, named = (key, ()) if isinstance(key, str) else key
     text = clean_instruction(instruction)
-    return text, named or tuple(_asked_of(text, holds))
-
-
-def _asked_of(instruction: str, holds: str) -> list[str]:
-    """What an instruction asks for. The file knows, too: of all attributes, or of a single one."""
-    if holds == "all_attributes":
-        return list(ATTRIBUTES)
-    if holds == "single_attribute":
-        return first_asked(instruction)
-    return asked_attributes(instruction) or list(ATTRIBUTES)
+    return text, named or tuple(asked_of(text, holds))
 
 
 def _ids_of(given: Sequence[str], videos: Sequence[str]) -> list[str]:

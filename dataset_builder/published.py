@@ -53,8 +53,8 @@ if msgspec is not None:
         videos: tuple[str]
         video_id: str = ""
         attributes: tuple[str, ...] = ()
-        duration: int | float | msgspec.UnsetType = msgspec.UNSET
-        answer_form: str | msgspec.UnsetType = msgspec.UNSET
+        duration: int | float | None = None
+        answer_form: str | None = None
 
     _decode_lines = msgspec.json.Decoder(_Line).decode_lines
 
@@ -84,7 +84,7 @@ def published_columns(lines: bytes | memoryview) -> Columns | None:
     if not _is_one_object_a_line(lines, len(rows)):
         return None
     captions = [row.messages[1].content for row in rows]
-    captions = [clean_caption(text) if "<" in text else text.strip() for text in captions]
+    captions = [clean_caption(text) if text[:1] == "<" or text[:1].isspace() else text.rstrip() for text in captions]
     videos = [row.videos[0] for row in rows]
     if not all(captions) or not all(videos):
         return None
@@ -108,4 +108,4 @@ def _extra_of(row: _Line) -> str | None:
     if row.duration is row.answer_form:  # neither is there
         return None
     told = {"duration": row.duration, "answer_form": row.answer_form}
-    return as_extra({key: value for key, value in told.items() if value is not msgspec.UNSET})
+    return as_extra({key: value for key, value in told.items() if value is not None})

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from .sources import stem_of
-
 VIDEO_TAG = "<video>"
 # JSON may hold these as they are, but some readers take them for the end of a line.
 _LINE_ENDS = {ord(mark): f"\\u{ord(mark):04x}" for mark in "\u2028\u2029\x85"}
@@ -54,7 +52,9 @@ def to_conversations(row: Mapping) -> dict:
 
 
 def as_line(shape: dict, row: Mapping) -> str:
-    """A row's shape as a JSON line, with what only it can tell: its id where its path has another name, its `extra`.
+    """A row's shape as a JSON line, with its id, its duration and what else its `extra` tells.
+
+    All lines of a file have the same keys, for readers that take those of the first ones for all.
 
     Args:
         shape: from `to_messages` or `to_conversations`.
@@ -62,12 +62,10 @@ def as_line(shape: dict, row: Mapping) -> str:
 
     Example:
         >>> row = {"instruction": "Tell.", "caption": "A dog.", "video": "a.mp4", "video_id": "a", "extra": None}
-        >>> as_line(to_messages(row), row).endswith('"videos": ["a.mp4"]}\\n')
+        >>> as_line(to_messages(row), row).endswith('"videos": ["a.mp4"], "video_id": "a", "duration": null}\\n')
         True
     """
-    told = json.loads(row["extra"]) if row["extra"] else {}
-    if row["video_id"] != stem_of(shape["videos"][0]):
-        told = {"video_id": row["video_id"], **told}
+    told = {"video_id": row["video_id"], "duration": None, **(json.loads(row["extra"]) if row["extra"] else {})}
     return json.dumps({**shape, **told}, ensure_ascii=False).translate(_LINE_ENDS) + "\n"
 
 

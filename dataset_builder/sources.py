@@ -10,11 +10,11 @@ from typing import Any, NamedTuple, TypedDict
 
 try:
     from asid_hf.errors import CaptionFileError
-    from asid_hf.instructions import asked_attributes
+    from asid_hf.instructions import asked_attributes, single_asked
     from asid_hf.schema import ATTRIBUTES, canonical_attribute
 except ImportError:  # beside a loading script, where asid_hf is not installed
     from .errors import CaptionFileError
-    from .instructions import asked_attributes
+    from .instructions import asked_attributes, single_asked
     from .schema import ATTRIBUTES, canonical_attribute
 
 ACCEPTED = (
@@ -29,6 +29,7 @@ _SHAPES = (  # key of the turns, and of a turn's role and text
 _ASKS, _ANSWERS = ("user", "human"), ("assistant", "gpt")
 _ALWAYS_USED = {"video_id", "attributes", "attribute"}
 _TAGS = re.compile(r"<(?:video|image|audio)>\s*")
+_LEADING_TAGS = re.compile(r"\s*(?:<(?:video|image|audio)>\s*)*")
 
 
 class CaptionRow(TypedDict):
@@ -192,7 +193,7 @@ def as_row(fields: Fields, group: str) -> CaptionRow:
     return CaptionRow(
         video_id=fields.given_id or stem_of(fields.video),
         group=group,
-        attributes=list(fields.named) or asked_attributes(instruction) or list(ATTRIBUTES),
+        attributes=list(fields.named) or asked_of(instruction, "raw"),
         instruction=instruction,
         caption=fields.caption,
         video=fields.video,
@@ -201,31 +202,51 @@ def as_row(fields: Fields, group: str) -> CaptionRow:
 
 
 def clean_caption(text: str) -> str:
-    """A caption without the media tags that may stand in it.
+    """A caption without the media tags that it leads with, and white space around it; all else is its text.
 
     Example:
-        >>> clean_caption("<video> A dog runs.\\n")
-        'A dog runs.'
+        >>> clean_caption("<video> A dog runs past a sign: <image>.\\n")
+        'A dog runs past a sign: <image>.'
     """
-    return (_TAGS.sub("", text) if "<" in text else text).strip()
+    return text[_LEADING_TAGS.match(text).end() :].strip()
 
 
 def clean_instruction(text: str) -> str:
-    """An instruction without its media tags.
+    """An instruction without its media tags, wherever they stand in it.
 
     Example:
         >>> clean_instruction("<video>\\nDescribe it.")
         'Describe it.'
     """
-    return (_TAGS.sub("", text) if "<" in text else text).strip()
+    return _TAGS.sub("", text).strip()
+
+
+def asked_of(instruction: str, holds: str) -> list[str]:
+    """The attributes that an instruction asks for. The file knows, too: of all, or of a single one.
+
+    Args:
+        instruction: without media tags.
+        holds: the configuration whose rows the file holds.
+
+    Returns:
+        Canonical names; of a "single_attribute" one, or none where nobody can tell which; else those that are named,
+        all eight where none is.
+
+    Example:
+        >>> asked_of("Describe the music.", "single_attribute"), len(asked_of("Describe the music.", "raw"))
+        (['speech'], 8)
+    """
+    if holds == "single_attribute":
+        return single_asked(instruction)
+    return (holds != "all_attributes" and asked_attributes(instruction)) or list(ATTRIBUTES)
 
 
 def _decode(line: bytes) -> object:
-    """Python's own reader takes what Python writes: NaN, a mark at the start of a file."""
+    """Python's own reader takes what Python writes: a mark at the start of a file, and NaN, which is no JSON: null."""
     if len(line) > MAX_LINE_BYTES:
         raise CaptionFileError(f"The line is longer than {MAX_LINE_BYTES // 2**20} MiB.")
     try:
-        record = json.loads(line.decode("utf-8-sig"))
+        record = json.loads(line.decode("utf-8-sig"), parse_constant=lambda name: None)
         if b"\\u" in line:
             json.dumps(record, ensure_ascii=False).encode()
     except UnicodeDecodeError:
@@ -242,7 +263,7 @@ def _decode(line: bytes) -> object:
 def _fields(record: object) -> Fields:
     if type(record) is not dict:
         raise CaptionFileError(f"The line is no JSON object but {type(record).__name__}.")
-    used, system, instruction, caption = _turns_of(record)
+    used, told, instruction, caption = _turns_of(record)
     key, video = _video_of(record)
     given_id = record.get("video_id") or ""
     if type(given_id) is not str or not (given_id or video):
@@ -253,35 +274,38 @@ def _fields(record: object) -> Fields:
     if not caption:
         raise CaptionFileError("The caption is empty.")
     named = record.get("attributes") or record.get("attribute")
-    extra = _extra_of(record, {*used, key, *_ALWAYS_USED}, system)
+    extra = _extra_of(record, {*used, key, *_ALWAYS_USED}, told)
     return Fields(given_id, video, instruction, caption, named_attributes(named) if named else (), extra)
 
 
-def _turns_of(record: dict) -> tuple[tuple[str, ...], object, object, object]:
-    """The keys that hold the turns, the system's text (or None), the question and the answer."""
+def _turns_of(record: dict) -> tuple[tuple[str, ...], dict, object, object]:
+    """The keys that hold the turns, what else the turns tell, the question and the answer."""
     for key, role, text in _SHAPES:
         turns = record.get(key)
         if turns is not None:
             return (key,), *_question_and_answer(turns, key, role, text)
     if "response" in record:
-        return ("query", "response"), None, record.get("query", ""), record["response"]
+        return ("query", "response"), {}, record.get("query", ""), record["response"]
     if "caption" in record:
-        return ("instruction", "caption"), None, record.get("instruction", ""), record["caption"]
+        return ("instruction", "caption"), {}, record.get("instruction", ""), record["caption"]
     raise CaptionFileError(f"The keys are {', '.join(map(str, list(record)[:8]))[:200] or 'none'}.")
 
 
-def _question_and_answer(turns: object, key: str, role: str, text: str) -> tuple[object, object, object]:
+def _question_and_answer(turns: object, key: str, role: str, text: str) -> tuple[dict, object, object]:
     if type(turns) is not list or not all(type(turn) is dict for turn in turns):
         raise CaptionFileError(f'"{key}" is no list of turns.')
-    system = None
+    told = {}
     if turns and turns[0].get(role) == "system":
-        system, turns = turns[0].get(text), turns[1:]
+        told["system"], turns = turns[0].get(text), turns[1:]
     if turns and turns[0].get(role) in _ANSWERS:  # an answer to no question
         turns = [{role: "user", text: ""}, *turns]
     if len(turns) != 2 or turns[0].get(role) not in _ASKS or turns[1].get(role) not in _ANSWERS:
         roles = ", ".join(str(turn.get(role))[:20] for turn in turns[:6]) or "none"
         raise CaptionFileError(f'"{key}" is not one question and one answer (the turns are: {roles}).')
-    return system, turns[0].get(text), turns[1].get(text)
+    for name, turn in zip(("question", "answer"), turns, strict=True):
+        if others := {key: value for key, value in turn.items() if key not in (role, text)}:
+            told[name] = others
+    return told, turns[0].get(text), turns[1].get(text)
 
 
 def _video_of(record: dict) -> tuple[str | None, str]:
@@ -336,21 +360,39 @@ def stem_of(video: str) -> str:
     return name[:dot] if dot > 0 else name
 
 
-def _extra_of(record: dict, used: set, system: object) -> str | None:
+def _extra_of(record: dict, used: set, told: dict) -> str | None:
     extra = {key: value for key, value in record.items() if key not in used}
-    if system is not None:
-        extra["system"] = system
-    return as_extra(extra)
+    if extra.get("duration", 0) is None:  # as `asid build` writes what nobody knows
+        del extra["duration"]
+    return as_extra({**told, **extra, **({"turns": told} if told.keys() & extra.keys() else {})})
 
 
 def as_extra(told: dict) -> str | None:
     """A line's other keys, as a row keeps them: JSON in the order of the keys, None without any.
 
     Example:
-        >>> as_extra({"duration": 3.5, "answer": "text"}), as_extra({})
-        ('{"answer": "text", "duration": 3.5}', None)
+        >>> as_extra({"duration": 3.5, "answer_form": "text"}), as_extra({})
+        ('{"answer_form": "text", "duration": 3.5}', None)
     """
-    return json.dumps(told, ensure_ascii=False, sort_keys=True) if told else None
+    try:
+        return json.dumps(told, ensure_ascii=False, sort_keys=True, allow_nan=False) if told else None
+    except ValueError:  # a number beyond all numbers, which JSON has no word for
+        return as_extra(json.loads(json.dumps(told), parse_constant=lambda name: None))
+
+
+def told_duration(extra: str | None) -> float | None:
+    """The seconds that a row's `extra` tells; None where it tells none.
+
+    Example:
+        >>> told_duration('{"duration": 3}'), told_duration("[]"), told_duration('{"duration": "long"}')
+        (3.0, None, None)
+    """
+    try:
+        told = json.loads(extra) if extra else None
+    except (ValueError, RecursionError):
+        return None
+    duration = told.get("duration") if isinstance(told, dict) else None
+    return float(duration) if isinstance(duration, int | float) and not isinstance(duration, bool) else None
 
 
 def _shorten(line: bytes, limit: int = 80) -> str:

@@ -43,6 +43,8 @@ VARIED = {
     "no number as duration": [{**GOOD, "duration": None}, {**GOOD, "duration": True}, {**GOOD, "duration": "3"}],
     "attributes in another spelling": [{**GOOD, "attributes": ["Narrative elements", "scene"]}],
     "attributes that are none": [{**GOOD, "attributes": ["smell"]}, {**GOOD, "attributes": []}],
+    "tags inside the caption are its text": [published_line("Tell.", "A <video> element and an <audio> tag.", "a.mp4")],
+    "keys in the turns": [{"messages": [{**turn, "loss": False} for turn in GOOD["messages"]], "videos": ["a.mp4"]}],
     "unknown keys": [{**GOOD, "quality": {"a": [1, 2.5, None]}, "ü": "ä"}],
     "tags in the caption": [published_line("Tell.", "<video>\nA dog. <image>", "a.mp4")],
     "white space around": [published_line(" Tell. ", " \t A dog. \n", "a.mp4")],
@@ -80,6 +82,24 @@ def test_blocks_and_parts_give_the_rows_that_line_by_line_gives(
     assert read(data, part=part) == (rows, bad)
     assert len(rows) + len(bad) == len([line for line in data.split(b"\n") if line.strip()])
     assert all("accepted:" in line.message for line in bad)
+
+
+def test_nothing_that_a_line_tells_is_lost() -> None:
+    record = {**VARIED["keys in the turns"][0], "score": float("nan"), "source": {"site": "x"}}
+    row = read(json.dumps(record).encode())[0][0]
+    kept = {"answer": {"loss": False}, "question": {"loss": False}, "score": None, "source": {"site": "x"}}
+    assert json.loads(row["extra"]) == kept
+    record = {
+        "messages": [{"role": "system", "content": "Turn."}, *GOOD["messages"]],
+        "system": "Key.",
+        "video": "a.mp4",
+    }
+    told = json.loads(read(json.dumps(record).encode())[0][0]["extra"])
+    assert told == {"system": "Key.", "turns": {"system": "Turn."}}
+    text = "A <video> element and an <audio> tag."
+    assert (
+        read(json.dumps(published_line("<image>\nTell.", f"<video>{text}", "a.mp4")).encode())[0][0]["caption"] == text
+    )
 
 
 def test_the_fast_way_is_taken_where_all_is_as_published() -> None:
@@ -131,6 +151,10 @@ def test_what_an_instruction_asks_for_depends_on_the_configuration() -> None:
     assert asked["single_attribute"] == ["emotions"]
     assert asked["raw"] == ["characters", "emotions"]
     assert len(asked["all_attributes"]) == 8
+    named = ("Describe how the characters' emotions evolve.", "In this scene, describe the actions.")
+    data = "".join(json.dumps(published_line(text, "x", "a.mp4")) + "\n" for text in (*named, "Tell of the music."))
+    found = [row["attributes"] for row in read(data.encode(), "single_attribute")[0]]
+    assert found == [["emotions"], ["actions"], ["speech"]]
     general = json.dumps(published_line("What happens?", "x", "a.mp4")).encode()
     assert read(general, "single_attribute")[0][0]["attributes"] == []  # nobody tells which
     assert len(read(general, "raw")[0][0]["attributes"]) == 8
