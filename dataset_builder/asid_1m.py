@@ -6,6 +6,7 @@ one instruction, derived) and `verified` (the verified row, one a video), which 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -27,12 +28,13 @@ from .derive import SUBSET_SIZES
 from .joined import VideoJoin, note_unused_videos, without_bytes
 from .lines import Part, parts_of
 from .reading import Reader
-from .rejects import BAD_LINE, SideTable
+from .rejects import BAD_LINE, SideTable, note_untold, read_rejects
 from .release import INSTRUCTIONS, UNKNOWN, VERIFIED, DataFile, find_files, named_files
 from .sources import BadLine
 
 VERSION = datasets.Version("1.0.0")  # raise it with every change of what the rows are
 HELD_OUT = "validation"
+_ROWS_WITH_VIDEOS = 4  # that the writer puts into one column, which holds at most 2 GiB
 ON_ERROR = ("raise", "record")
 _Key = getattr(datasets.builder, "Key", lambda *key: key)  # older versions take any
 
@@ -88,29 +90,47 @@ class Asid1MConfig(datasets.BuilderConfig):
             ...
             asid_hf.errors.InputError: attributes= chooses rows of single_attribute, multi_attribute and raw; a row ...
         """
-        for name, allowed in (("groups", None), ("attributes", None), ("columns", None), ("answers", ANSWERS)):
-            _check_list(name, getattr(self, name), allowed)
-        if self.attributes is not None:
-            if self.name in ("all_attributes", VERIFIED):
-                raise InputError(
-                    "attributes= chooses rows of single_attribute, multi_attribute and raw; a row of "
-                    f"{self.name} covers all eight."
-                )
-            try:
-                self.attributes = [canonical_attribute(name) for name in self.attributes]
-            except ValueError as error:
-                raise InputError(f"attributes: {error}") from None
-        _check_list("subset_sizes", self.subset_sizes, SUBSET_SIZES)
-        if self.on_error not in ON_ERROR:
-            raise InputError(f"on_error={self.on_error!r} is none of {', '.join(map(repr, ON_ERROR))}.")
+        for name in ("groups", "attributes", "columns"):
+            _check_list(name, getattr(self, name), str)
+        _check_list("answers", self.answers, str, ANSWERS)
+        _check_list("subset_sizes", self.subset_sizes, int, SUBSET_SIZES)
+        for name in ("min_duration", "max_duration", "held_out"):
+            value = getattr(self, name)
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+                raise InputError(f"{name}={value!r} is no number.")
         if not 0 <= self.held_out < 1:
             raise InputError(f"held_out={self.held_out!r} is no share: give a number from 0 to below 1.")
+        if (self.min_duration or 0) > (self.max_duration if self.max_duration is not None else float("inf")):
+            raise InputError(f"min_duration={self.min_duration} is more than max_duration={self.max_duration}.")
+        if self.on_error not in ON_ERROR:
+            raise InputError(f"on_error={self.on_error!r} is none of {', '.join(map(repr, ON_ERROR))}.")
         if (self.videos or self.embed_videos) and not self.with_video:
             raise InputError("videos= and embed_videos= belong to with_video=True.")
+        if self.attributes is not None:
+            self._check_attributes(self.attributes)
+
+    def _check_attributes(self, attributes: list[str]) -> None:
+        if self.name in ("all_attributes", VERIFIED):
+            raise InputError(
+                "attributes= chooses rows of single_attribute, multi_attribute and raw; a row of "
+                f"{self.name} covers all eight."
+            )
+        try:
+            names = {canonical_attribute(name) for name in attributes}
+        except ValueError as error:
+            raise InputError(f"attributes: {error}") from None
+        if self.name == "multi_attribute" and len(names) < min(self.subset_sizes or SUBSET_SIZES):
+            raise InputError(
+                f"attributes={attributes!r}: a subset has {min(self.subset_sizes or SUBSET_SIZES)} or more."
+            )
 
     def _resolve_data_files(self, base_path: str | None, download_config: datasets.DownloadConfig) -> None:
         """Called by the builder once all arguments are set: the files, and with them what the cache depends on."""
         self.check()
+        self.data_dir = str(self.data_dir) if self.data_dir is not None else None
+        here = self.data_dir if self.data_dir and os.path.isdir(os.path.expanduser(self.data_dir)) else None
+        if self.with_video:
+            self.join = VideoJoin(self.videos or here, self.embed_videos)
         if self.data_files:
             self.files = named_files(self.name, self.data_files)
         else:
@@ -131,19 +151,18 @@ class Asid1MConfig(datasets.BuilderConfig):
         """The cache's name for these rows: another one where a file, an argument or the place of the videos changes."""
         state = {"files": [(file.address, file.size, file.state) for file in self.files]}
         if self.with_video:
-            state["places"] = self.join().state()
+            state["videos"] = self.join.state()
         kwargs = {name: value for name, value in config_kwargs.items() if name != "data_files"}
         return super().create_config_id({**kwargs, **state}, custom_features)
 
-    def join(self) -> VideoJoin:
-        """Where the rows' videos are looked for."""
-        return VideoJoin(self.videos or self.data_dir, self.embed_videos)
+    def _attributes(self) -> tuple[str, ...]:
+        return tuple(canonical_attribute(name) for name in self.attributes or ATTRIBUTES)
 
     def choice(self, split: str) -> Choice:
         """Which rows belong to a split."""
         return Choice(
             groups=tuple(self.groups) if self.groups is not None else None,
-            attributes=tuple(self.attributes) if self.attributes and self.name != "multi_attribute" else None,
+            attributes=self._attributes() if self.attributes and self.name != "multi_attribute" else None,
             min_duration=self.min_duration,
             max_duration=self.max_duration,
             held_out=self.held_out,
@@ -177,6 +196,8 @@ class Asid1M(datasets.ArrowBasedBuilder):
         files = self.config.files
         if self.config.held_out and any(file.split != "train" for file in files):
             raise InputError(f"held_out= divides a train split, and these files have {HELD_OUT} rows already.")
+        if self.config.with_video and (self.config.embed_videos or any(file.holds == VERIFIED for file in files)):
+            self._writer_batch_size = _ROWS_WITH_VIDEOS
         names = list(dict.fromkeys(file.split for file in files))
         rejects = f"{self.cache_dir}_streamed" if dl_manager.is_streaming else self._output_dir
         places = {file.address: _bring(file, dl_manager) for file in files}
@@ -191,38 +212,56 @@ class Asid1M(datasets.ArrowBasedBuilder):
     def _generate_tables(self, parts: list[Part], split: str, rejects: str) -> Iterator[tuple[Any, pa.Table]]:
         config, schema = self.config, self.info.features.arrow_schema
         choice = config.choice(split)
-        join = config.join() if config.with_video else None
         reader = Reader(
             config.name,
             seed=config.seed,
             sizes=tuple(config.subset_sizes or SUBSET_SIZES),
             answers=tuple(config.answers or ANSWERS),
-            attributes=tuple(config.attributes or ATTRIBUTES),
+            attributes=config._attributes(),
             wants=choice.has,
             with_bytes=config.with_video,
             token=self.token,
         )
+        notes = not config.held_out or split != HELD_OUT  # both splits read the same lines
         for part in parts:
-            with SideTable(rejects, f"{split}-{part.number:05d}") as table:
-                for index, rows in enumerate(reader.read(part, lambda bad: self._refuse(bad, table))):
-                    rows = choice.of(rows)
-                    if len(rows):
-                        rows = join.of(rows, part.name, table) if join else without_bytes(rows)
-                        yield _Key(part.number, index), rows.select(schema.names).cast(schema)
+            with SideTable(rejects, f"{split}-{part.number:05d}") as side:
+                tables = reader.read(part, lambda bad: self._refuse(bad, side if notes else None))
+                for index, rows in enumerate(self._finished(tables, choice, part.name, side)):
+                    yield _Key(part.number, index), rows.select(schema.names).cast(schema)
+
+    def _finished(self, tables: Iterator[pa.Table], choice: Choice, file: str, side: SideTable) -> Iterator[pa.Table]:
+        """The chosen rows, with their videos or without."""
+        for rows in filter(len, map(choice.of, tables)):
+            if self.config.name == "single_attribute":
+                note_untold(rows, file, side)
+            if self.config.with_video:
+                yield from self.config.join.of(rows, file, side)
+            else:
+                yield without_bytes(rows)
 
     def _download_and_prepare(self, dl_manager: Any, verification_mode: Any, **kwargs: Any) -> None:
         super()._download_and_prepare(dl_manager, verification_mode, **kwargs)
         for name in [name for name, split in self.info.splits.items() if not split.num_examples]:
             del self.info.splits[name]  # which `datasets` could not open
         if not self.info.splits:
-            raise InputError("No row is left: groups, durations or attributes leave out all that are there.")
+            bad = [entry for entry in read_rejects(self._output_dir) if entry["kind"] == BAD_LINE]
+            first = (
+                f" {len(bad)} lines hold no caption, the first: {bad[0]['file']}, line {bad[0]['line']}: "
+                if bad
+                else ""
+            )
+            raise InputError(
+                "No row is left: the files hold none, or groups, durations and attributes leave out all there are."
+                + (first + bad[0]["message"] if bad else "")
+            )
         if self.config.with_video and {"video", "video_id"} <= set(self.info.features):
-            note_unused_videos(self._output_dir, self.config.join())
+            note_unused_videos(self._output_dir, self.config.join)
 
-    def _refuse(self, bad: BadLine, table: SideTable) -> None:
+    def _refuse(self, bad: BadLine, side: SideTable | None) -> None:
         if self.config.on_error == "raise":
             raise CaptionFileError(f'{bad.text} To go on without such lines: on_error="record".')
-        table.add(BAD_LINE, bad.file, bad.message, line=bad.line)
+        if side is not None:
+            side.add(BAD_LINE, bad.file, bad.message, line=bad.line)
 
 
 def instruction_features(with_video: bool = False) -> datasets.Features:
@@ -279,9 +318,11 @@ def _parts(files: list[DataFile], places: dict[str, str], whole: bool) -> Iterat
             number += 1
 
 
-def _check_list(name: str, given: Any, allowed: tuple | None) -> None:
+def _check_list(name: str, given: Any, kind: type, allowed: tuple | None = None) -> None:
     if given is None:
         return
-    if isinstance(given, str) or not given or (allowed and not set(given) <= set(allowed)):
-        of = f" of {', '.join(map(repr, allowed))}" if allowed else ""
-        raise InputError(f"{name}={given!r}: give a list{of} with one entry or more.")
+    entries = list(given) if isinstance(given, list | tuple) else []
+    if not all(type(entry) is kind for entry in entries) or len(set(entries)) < max(len(entries), 1):
+        raise InputError(f"{name}={given!r}: give a list of one {kind.__name__} or more, each once.")
+    if allowed and not set(entries) <= set(allowed):
+        raise InputError(f"{name}={given!r}: give a list of {', '.join(map(repr, allowed))}.")

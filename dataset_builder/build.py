@@ -5,12 +5,15 @@ The same rows and options give the same bytes: what is drawn is drawn from a see
 
 from __future__ import annotations
 
+import glob
+import hashlib
 import json
+import os
 import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TextIO
@@ -26,9 +29,10 @@ from asid_hf.dataset_builder.reading import Reader
 from asid_hf.dataset_builder.release import VERIFIED, DataFile, find_files
 from asid_hf.dataset_builder.shapes import as_line, to_conversations, to_messages
 from asid_hf.dataset_builder.shards import ParquetShards
-from asid_hf.dataset_builder.sources import CaptionRow
+from asid_hf.dataset_builder.sources import MEDIA_TAG, CaptionRow
 from datasets import DatasetInfo, Features, SplitDict, SplitInfo
 from datasets.utils import tqdm
+from filelock import FileLock, Timeout
 
 from asid_hf import instructions
 from asid_hf.errors import InputError, OutputError
@@ -38,6 +42,7 @@ from asid_hf.version import __version__
 LAYOUTS = ("published", "parquet", "sharegpt")
 CONFIGS = ("all_attributes", "single_attribute", "multi_attribute", VERIFIED)
 FACTS = "build.json"
+_DRAFT = ".draft"  # the ending of a release under way, beside its place
 MAX_GROUPS = 50  # each has files of its own
 _SHOWN = 5
 
@@ -118,7 +123,8 @@ def build(
         overwrite: take the place of an earlier build.
 
     Returns:
-        What `build.json` holds: rows by configuration and group, dropped rows by reason, videos that are missing.
+        What `build.json` holds: rows by configuration and group, dropped rows by reason, rows that stand in parquet
+        alone for they have no video or a trainer's tag in their caption, videos that are missing.
 
     Raises:
         InputError: inputs that cannot be used together: no kept rows, or one video id in two of them.
@@ -128,33 +134,59 @@ def build(
         >>> build(["verified"], "release")["rows"]["all_attributes"]  # doctest: +SKIP
         {'finevideo': 20}
     """
-    options, output = options or BuildOptions(), Path(output)
-    _check_output(output, overwrite)
+    options, output = options or BuildOptions(), Path(os.path.realpath(output))
+    _check_output(output, overwrite, [*inputs, *([video_root] if video_root else [])])
     files = [(given, file) for given in inputs for file in find_files(VERIFIED, str(given))]
     count = _check_rows(files, options)
     try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent))
-    except OSError as error:
-        raise OutputError(f"The output {output} cannot be written: {error.strerror}.") from error
-    try:
-        placing = VideoPlacing(draft, output, video_root, options.copy_videos)
-        with tqdm(total=count, unit=" rows", desc="Building") as progress:
+        with _draft_of(output) as draft, tqdm(total=count, unit=" rows", desc="Building") as progress:
+            placing = VideoPlacing(draft, output, video_root, options.copy_videos)
             facts = _write(files, draft, options, placing, progress)
-        draft.chmod(0o755)
-        if output.exists():
-            shutil.rmtree(output)
-        draft.rename(output)
+            _swap(draft, output)
     except OSError as error:
         raise OutputError(f"The output {output} cannot be written: {error}.") from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
     return facts
 
 
-def _check_output(output: Path, overwrite: bool) -> None:
+@contextmanager
+def _draft_of(output: Path) -> Iterator[Path]:
+    """A folder beside an output that nobody else writes to; what killed builds left there is taken away."""
+    name = hashlib.sha256(str(output).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    lock = FileLock(Path(tempfile.gettempdir(), f"asid-build-{name}.lock"))
+    try:
+        lock.acquire(blocking=False)
+    except Timeout as error:
+        raise OutputError(f"Another build is writing to {output}. Wait until it ends, or name another.") from error
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        for left in output.parent.glob(f".{glob.escape(output.name)}.*{_DRAFT}"):
+            shutil.rmtree(left, ignore_errors=True)
+        draft = Path(tempfile.mkdtemp(prefix=f".{output.name}.", suffix=_DRAFT, dir=output.parent))
+        draft.chmod(0o755)
+        yield draft
+    finally:
+        for left in output.parent.glob(f".{glob.escape(output.name)}.*{_DRAFT}"):
+            shutil.rmtree(left, ignore_errors=True)
+        lock.release()
+
+
+def _swap(draft: Path, output: Path) -> None:
+    """Put the release in its place; what was there is taken away once it is."""
+    old = draft.with_suffix(f".old{_DRAFT}")
+    if output.exists():
+        output.rename(old)
+    draft.rename(output)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _check_output(output: Path, overwrite: bool, needed: Sequence[str | Path]) -> None:
+    for given in map(os.path.realpath, needed):
+        if Path(given).is_relative_to(output):
+            raise OutputError(f"The output {output} holds {given}, which is needed for it. Name another folder.")
     if not output.exists():
         return
+    if output == Path.cwd():
+        raise OutputError("The output is the folder that this runs in, which cannot be swapped. Name another folder.")
     if not output.is_dir():
         raise OutputError(f"The output {output} is a file. Name a folder.")
     if not any(output.iterdir()):
@@ -213,6 +245,7 @@ def _write(
         "options": asdict(options),
         "rows": rows,
         "dropped": dict(sorted(dropped.items())),
+        "not_in_lines": release.not_in_lines,
         "videos_missing": placing.missing,
     }
     (draft / FACTS).write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -257,6 +290,7 @@ class Release:
         self.counted: dict[str, dict] = {}  # of what was written, once it is
         self.patterns: dict[str, dict[str, str]] = {}
         self.shards: dict[tuple[str, str], ParquetShards] = {}
+        self.not_in_lines = 0  # rows without a video, or with a trainer's tag in the caption
         self._streams: dict[str, TextIO] = {}
         self._open = ExitStack()
 
@@ -310,6 +344,9 @@ class Release:
             derived += derived_rows(config, row, options.seed, options.subset_sizes, options.answers)
         for row in derived:
             row["group"] = options.group or row["group"]
+            if not row["video"] or MEDIA_TAG.search(row["caption"]):  # which a trainer would stumble over
+                self.not_in_lines += 1
+                continue
             if "published" in options.layouts:
                 self._line(f"annotations/{row['group']}/{split}/{config}_{row['group']}.jsonl", to_messages(row), row)
             if "sharegpt" in options.layouts:

@@ -17,7 +17,7 @@ except ImportError:  # beside a loading script, where asid_hf is not installed
     from .schema import ATTRIBUTE_NAMES, ATTRIBUTES
 
 from .release import PUBLISHED_GROUPS
-from .sources import CaptionRow, as_extra, clean_caption
+from .sources import CaptionRow, as_extra
 
 SUBSET_SIZES = (2, 3, 4, 5, 6, 7)
 _OTHER = "videos"  # the group of rows that tell of no source
@@ -52,9 +52,9 @@ def derived_rows(
     video, group = (row.get("video") or {}).get("path") or "", group_of_source(row.get("source"))
     told = {"duration": row["duration"]} if row.get("duration") is not None else {}
     texts = row.get("attributes") or {}
-    captions = {name: text for name in ATTRIBUTES if (text := clean_caption(texts.get(name) or ""))}
+    captions = {name: text for name in ATTRIBUTES if (text := (texts.get(name) or "").strip())}
     if config == "all_attributes":
-        if caption := clean_caption(row.get("caption") or ""):
+        if caption := (row.get("caption") or "").strip():
             yield _row(row["video_id"], group, ATTRIBUTES, caption, video, seed, told)
     elif config == "single_attribute":
         for name, text in captions.items():
@@ -163,26 +163,33 @@ class CaptionsByVideo:
 
     Held in memory are the videos under way: few where the rows of a video follow each other, as published.
 
+    Attributes:
+        passed_over: rows that stand in no answer: of no known attribute, or of one that the video has already.
+
     Example:
         >>> gathered = CaptionsByVideo()
-        >>> gathered.add("a", "scene", "A room.", "a.mp4") is None
+        >>> gathered.add("a", ["scene"], "A room.", "a.mp4") is None
         True
         >>> list(gathered.rest())
         [('a', 'a.mp4', {'scene': 'A room.'})]
     """
 
     def __init__(self) -> None:
-        self._under_way: dict[str, tuple[str, dict[str, str]]] = {}
+        self._under_way: dict[tuple[str, str], dict[str, str]] = {}
+        self.passed_over = 0
 
-    def add(self, video_id: str, attribute: str, caption: str, video: str) -> tuple[str, str, dict[str, str]] | None:
-        """Add a caption; of an attribute that is told twice the first stays. Returns a video that is whole now."""
-        video, captions = self._under_way.setdefault(video_id, (video, {}))
-        captions.setdefault(attribute, caption)
+    def add(
+        self, video_id: str, attributes: Sequence[str], caption: str, video: str
+    ) -> tuple[str, str, dict[str, str]] | None:
+        """Add a row. Returns a video that is whole now; videos of one id in two folders are two."""
+        captions = self._under_way.setdefault((video_id, video), {})
+        if len(attributes) != 1 or captions.setdefault(attributes[0], caption) != caption:
+            self.passed_over += 1
+            return None
         if len(captions) < len(ATTRIBUTES):
             return None
-        del self._under_way[video_id]
-        return video_id, video, captions
+        return video_id, video, self._under_way.pop((video_id, video))
 
     def rest(self) -> Iterable[tuple[str, str, dict[str, str]]]:
         """The videos that lack an attribute, at the end."""
-        return [(video_id, video, captions) for video_id, (video, captions) in self._under_way.items()]
+        return [(*key, captions) for key, captions in self._under_way.items() if captions]

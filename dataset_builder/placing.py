@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -10,6 +12,9 @@ from asid_hf.dataset_builder.derive import group_of_source
 
 from asid_hf.errors import InputError, MediaError
 from asid_hf.media_archive import member_address, parse_member_address, read_member
+
+_PLAIN = re.compile(r"[a-z0-9_][a-z0-9_.\-]{0,99}")  # others may differ by case alone, or lead elsewhere
+_ODD = re.compile(r"[^\w.\-]")
 
 
 class VideoPlacing:
@@ -94,6 +99,10 @@ class VideoPlacing:
 
 
 def _file_name(video_id: str, path: str) -> str:
-    """A file name that no other video of the release has, and that names no folder."""
-    name = parse_member_address(path).member if parse_member_address(path) else path
-    return video_id.replace("/", "__").replace("\\", "__").lstrip(".") + Path(name).suffix[:10]
+    """A file name that no other video of the release has, on any file system, and that names no folder."""
+    member = parse_member_address(path)
+    ending = Path(member.member if member else path).suffix[:10]
+    if _PLAIN.fullmatch(video_id):
+        return video_id + ending
+    digest = hashlib.blake2b(video_id.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
+    return f"{_ODD.sub('_', video_id)[:80].lstrip('.')}-{digest}{ending}"

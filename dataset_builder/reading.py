@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import io
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from datasets import DownloadConfig
-from datasets.table import table_cast
+from datasets.table import CastError, table_cast
 from datasets.utils.file_utils import xopen
 
 try:
@@ -27,10 +30,12 @@ from .lines import SCHEMA, Part, read_tables
 from .release import VERIFIED
 from .sources import BadLine, CaptionRow
 
+_logger = logging.getLogger("datasets.asid_1m")  # a child of the library's own, whose verbosity users set
 VIDEO_BYTES = "video_bytes"  # a column beside those of SCHEMA, of rows that came with their video
 _ROWS = 1000  # of a table
 _VERIFIED_ROWS = 200  # of a table; a verified row has its evidence with it, and may have its video
-_DERIVED_FROM = ("video_id", "source", "duration", "status", "attributes", "caption")
+_ROWS_WITH_VIDEOS = 16
+_DERIVED_FROM = ("video_id", "video", "source", "duration", "status", "attributes", "caption")
 
 
 @dataclass(frozen=True)
@@ -75,9 +80,9 @@ class Reader:
         """
         if part.name.endswith(".parquet"):
             try:
-                yield from self._parquet(part)
-            except (pa.ArrowException, pa.ArrowInvalid) as error:
-                raise InputError(f"{part.name} cannot be read as parquet: {error}") from error
+                yield from self._parquet(part, on_bad)
+            except (pa.ArrowException, TypeError, KeyError, CastError) as error:
+                raise InputError(f"{part.name} cannot be read as parquet of ASID rows: {error}") from error
         elif self.config == VERIFIED:
             raise InputError(f"{part.name} holds no verified rows: give the parquet that `asid verify` writes.")
         elif self.config == "multi_attribute" and part.holds == "single_attribute":
@@ -90,34 +95,41 @@ class Reader:
         # The streams of the Hub know no longest line.
         return io.BufferedReader(stream, 2**20) if "://" in address else stream
 
-    def _parquet(self, part: Part) -> Iterator[pa.Table]:
+    def _parquet(self, part: Part, on_bad: Callable[[BadLine], None]) -> Iterator[pa.Table]:
         with self._open(part.address) as stream:
             file = pq.ParquetFile(stream)
             names = file.schema_arrow.names
             holds_verified = "attributes" in names and pa.types.is_struct(file.schema_arrow.field("attributes").type)
-            if self.config == VERIFIED and holds_verified:
-                yield from self._verified(file)
-            elif holds_verified:
-                yield from _tables(self._derived(file))
-            elif self.config == VERIFIED or "instruction" not in names:
+            needed = (
+                ("video_id", "video", "status") if holds_verified else ("video_id", "instruction", "caption", "video")
+            )
+            if not set(needed) <= set(names) or (self.config == VERIFIED and not holds_verified):
                 raise InputError(f"{part.name} holds no rows of {self.config!r} (its columns: {', '.join(names)}).")
+            told = self._verified(file) if holds_verified else self._instructions(file)
+            filled = _filled(told, ("video_id",) if holds_verified else ("video_id", "caption"), part.name, on_bad)
+            if holds_verified and self.config != VERIFIED:
+                yield from _tables(self._derived(filled))
             else:
-                for batch in file.iter_batches(_ROWS, columns=[name for name in SCHEMA.names if name in names]):
-                    yield _completed(pa.Table.from_batches([batch]), SCHEMA)
+                yield from filled
+
+    def _instructions(self, file: pq.ParquetFile) -> Iterator[pa.Table]:
+        names = [name for name in SCHEMA.names if name in file.schema_arrow.names]
+        for batch in file.iter_batches(_ROWS, columns=names):
+            yield table_cast(_completed(pa.Table.from_batches([batch]), SCHEMA), SCHEMA)
 
     def _verified(self, file: pq.ParquetFile) -> Iterator[pa.Table]:
         schema = verified_features().arrow_schema
-        if self.columns is not None:
-            schema = pa.schema([schema.field(name) for name in self.columns])
+        wanted = self.columns if self.config == VERIFIED else _DERIVED_FROM
+        if wanted is not None:
+            schema = pa.schema([schema.field(name) for name in wanted])
         there = [name for name in schema.names if name in file.schema_arrow.names]
         columns = [self._video(file) if name == "video" else name for name in there]
-        for batch in file.iter_batches(_VERIFIED_ROWS, columns=columns):
+        for batch in file.iter_batches(_ROWS_WITH_VIDEOS if self.with_bytes else _VERIFIED_ROWS, columns=columns):
             yield table_cast(_completed(pa.Table.from_batches([batch]), schema), schema)
 
-    def _derived(self, file: pq.ParquetFile) -> Iterator[tuple[CaptionRow, bytes | None]]:
-        columns = [self._video(file), *_DERIVED_FROM]
-        for batch in file.iter_batches(_VERIFIED_ROWS, columns=columns):
-            for row in filter(lambda row: self.wants(row["video_id"]), batch.to_pylist()):
+    def _derived(self, tables: Iterator[pa.Table]) -> Iterator[tuple[CaptionRow, bytes | None]]:
+        for table in tables:
+            for row in filter(lambda row: self.wants(row["video_id"]), table.to_pylist()):
                 data = (row["video"] or {}).get("bytes")
                 if self.config == "multi_attribute":
                     row["attributes"] = self._limited(row["attributes"] or {})
@@ -133,11 +145,17 @@ class Reader:
         gathered = CaptionsByVideo()
         for table in tables:
             for row in table.select(["video_id", "attributes", "caption", "video"]).to_pylist():
-                if len(row["attributes"]) == 1 and self.wants(row["video_id"]):
-                    whole = gathered.add(row["video_id"], row["attributes"][0], row["caption"], row["video"])
+                if self.wants(row["video_id"]):
+                    whole = gathered.add(row["video_id"], row["attributes"], row["caption"], row["video"])
                     yield from self._subsets(*whole, group) if whole else ()
         for video in gathered.rest():
             yield from self._subsets(*video, group)
+        if gathered.passed_over:
+            _logger.warning(
+                "%s: %d single captions stand in no subset: their attribute is told twice for a video, or by nobody.",
+                group,
+                gathered.passed_over,
+            )
 
     def _subsets(
         self, video_id: str, video: str, captions: Mapping[str, str], group: str
@@ -157,7 +175,7 @@ def _tables(rows: Iterator[tuple[CaptionRow, bytes | None]]) -> Iterator[pa.Tabl
     for row, data in rows:
         gathered.append(row)
         videos.append(data)
-        if len(gathered) >= (_ROWS if data is None else _VERIFIED_ROWS // 10):
+        if len(gathered) >= (_ROWS if data is None else _ROWS_WITH_VIDEOS):
             yield _table(gathered, videos)
             gathered, videos = [], []
     if gathered:
@@ -169,6 +187,21 @@ def _table(rows: list[CaptionRow], videos: list[bytes | None]) -> pa.Table:
     if any(data is not None for data in videos):
         table = table.append_column(VIDEO_BYTES, pa.array(videos, pa.binary()))
     return table
+
+
+def _filled(
+    tables: Iterator[pa.Table], needed: tuple[str, ...], file: str, on_bad: Callable[[BadLine], None]
+) -> Iterator[pa.Table]:
+    """The rows that have what no row can lack; of the others `on_bad` is told."""
+    number = 0
+    for table in tables:
+        lacking = np.zeros(len(table), bool)
+        for name in needed:
+            lacking |= np.asarray(pc.equal(pc.fill_null(table[name], ""), ""))
+        for place in np.flatnonzero(lacking):
+            on_bad(BadLine(file, number + int(place) + 1, f"The row has no {' or no '.join(needed)}."))
+        number += len(table)
+        yield table.filter(pa.array(~lacking)) if lacking.any() else table
 
 
 def _completed(table: pa.Table, schema: pa.Schema) -> pa.Table:

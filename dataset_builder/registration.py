@@ -23,7 +23,9 @@ from asid_hf.errors import InputError
 NAME = "asid-1m"
 NAMES = (NAME, PUBLISHED, f"hf://datasets/{PUBLISHED}")
 _BUILDER = "asid_hf.dataset_builder.asid_1m"
-_MAKE_ROWS = tuple("asid_1m choice derive joined lines published reading release sources".split())
+_MAKE_ROWS = tuple("asid_1m choice derive joined lines published reading release sources videos".split())
+_PUBLISHED = f"hf://datasets/{PUBLISHED}@"
+_SHARED = ("media_archive", "schema", "instructions")
 _MARK = "leads_to_asid_1m"
 
 
@@ -82,7 +84,8 @@ def _module(path: str, given: dict[str, Any]) -> Any:
     if given.get("data_files") is not None:
         arguments["data_files"] = DataFilesDict.from_patterns(
             sanitize_patterns(given["data_files"]),
-            base_path=given.get("data_dir") or "",
+            base_path=given.get("data_dir")
+            or ("" if path == NAME else _PUBLISHED + str(given.get("revision") or "main")),
             download_config=given.get("download_config"),
         )
     return DatasetModule(_BUILDER, code_digest(), arguments)
@@ -108,4 +111,4 @@ def sources_of_rows() -> list[Path]:
     """
     shared = Path(inspect.getfile(schema)).parent
     here = Path(__file__).parent
-    return [*(here / f"{name}.py" for name in _MAKE_ROWS), shared / "schema.py", shared / "instructions.py"]
+    return [*(here / f"{name}.py" for name in _MAKE_ROWS), *(shared / f"{name}.py" for name in _SHARED)]

@@ -6,21 +6,27 @@ import json
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
+
+try:
+    from asid_hf.errors import InputError
+except ImportError:  # beside a loading script, where asid_hf is not installed
+    from .errors import InputError
 
 if TYPE_CHECKING:
-    from datasets import Dataset
+    import pyarrow as pa
+    from datasets import Dataset, DatasetDict, IterableDataset
 
 PREFIX = "rejects-"
-BAD_LINE, NO_VIDEO, NO_ROW = "bad_line", "no_video", "no_row"
+BAD_LINE, NO_VIDEO, NO_ROW, NO_ATTRIBUTE = "bad_line", "no_video", "no_row", "no_attribute"
 _logger = logging.getLogger("datasets.asid_1m")  # a child of the library's own, whose verbosity users set
 
 
 class Reject(TypedDict):
-    """One entry: `kind` "bad_line" (of `line` in `file`), "no_video" (a row's, of `video_id` and `video`), or "no_row"
-    (a `video` that no row is about).
+    """One entry: `kind` "bad_line" (of `line` in `file`), "no_video" (a row's, of `video_id` and `video`), "no_row"
+    (a `video` that no row is about), or "no_attribute" (an instruction that does not tell what it asks for).
     """
 
     kind: str
@@ -50,6 +56,7 @@ class SideTable:
     def __init__(self, folder: str, name: str) -> None:
         self._path = Path(folder, f"{PREFIX}{name}.jsonl")
         self._stream = None
+        self.noted: set[str] = set()  # what is to be told once
         self.counts: Counter[str] = Counter()
 
     def __enter__(self) -> SideTable:
@@ -61,7 +68,8 @@ class SideTable:
             return
         self._stream.close()
         for kind, count in self.counts.items():
-            _logger.warning("%d x %s, written to %s", count, kind, self._path)
+            place = str(self._path).replace(".incomplete", "")  # where a build under way will be
+            _logger.warning("%d x %s, written to %s", count, kind, place)
 
     def add(self, kind: str, file: str, message: str, **where: object) -> None:
         """Write and count an entry."""
@@ -73,24 +81,57 @@ class SideTable:
         self.counts[kind] += 1
 
 
-def read_rejects(place: str | Path | Dataset) -> Iterator[Reject]:
+def note_untold(rows: pa.Table, file: str, side: SideTable) -> None:
+    """Note the instructions that tell of no attribute, each once; their rows have none.
+
+    Args:
+        rows: single-attribute rows.
+        file: what the side table calls where they come from.
+        side: takes the notes.
+    """
+    import pyarrow.compute as pc
+
+    untold = rows.filter(pc.equal(pc.list_value_length(rows["attributes"]), 0))
+    for instruction in untold["instruction"].unique().to_pylist() if len(untold) else ():
+        if instruction not in side.noted:
+            side.noted.add(instruction)
+            side.add(NO_ATTRIBUTE, file, f"The instruction names no attribute: {instruction!r:.300}")
+
+
+def read_rejects(place: str | Path | Dataset | DatasetDict | IterableDataset) -> Iterator[Reject]:
     """Read what a build could not use.
 
     Args:
-        place: the dataset that `load_dataset` built, or the folder of its side table.
+        place: what `load_dataset` gave, or the folder of its side table.
 
     Yields:
-        Entries, part by part in the order of the files.
+        Entries, part by part in the order of the files; of a stream, of what was read of it so far.
+
+    Raises:
+        InputError: it is no dataset of this builder, or one in memory, which knows no folder.
 
     Example:
         >>> list(read_rejects("no such folder"))
         []
     """
-    if isinstance(place, str | Path):
-        folders = {Path(place)}
-    else:
-        folders = {Path(file["filename"]).parent for file in place.cache_files}
-    for folder in sorted(folders):
+    for folder in sorted(set(_folders_of(place))):
         for table in sorted(folder.glob(f"{PREFIX}*.jsonl")):
             with table.open(encoding="utf-8") as stream:
                 yield from map(json.loads, stream)
+
+
+def _folders_of(place: Any) -> Iterator[Path]:
+    if isinstance(place, str | Path):
+        yield Path(place)
+    elif isinstance(place, Mapping):  # split -> dataset
+        for dataset in place.values():
+            yield from _folders_of(dataset)
+    elif getattr(place, "cache_files", None):
+        yield from (Path(file["filename"]).parent for file in place.cache_files)
+    elif folder := getattr(getattr(place, "_ex_iterable", None), "kwargs", {}).get("rejects"):
+        yield Path(folder)
+    else:
+        raise InputError(
+            "This dataset tells no folder of a side table. Give the one that was logged: the builder's cache_dir, or, "
+            "of a stream, that with _streamed behind it."
+        )

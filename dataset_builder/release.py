@@ -199,7 +199,8 @@ def _find(place: _Folder | _Repository, config: str, wanted: list[str] | None, d
     raise InputError(
         f"{place.label} holds no rows of {config!r}. Looked for annotations/<group>/train/{config}_<group>.jsonl, "
         f"data/{config}/*.parquet and the output of `asid verify`. Check the folder"
-        + (f", and that it has the groups {', '.join(wanted)}." if wanted else ".")
+        + (f"; of the groups {', '.join(wanted)} it has none." if wanted else ".")
+        + (f" Its groups: {', '.join(there)}." if (there := place.children("annotations", folders=True)) else "")
     )
 
 
@@ -242,6 +243,9 @@ def named_files(config: str, data_files: dict[str, list[str]]) -> list[DataFile]
         config: whose rows they hold; parquet files may hold verified rows instead, which tell it themselves.
         data_files: split -> paths or addresses, as `datasets` resolved them.
 
+    Raises:
+        InputError: a file is named as those of another configuration are.
+
     Example:
         >>> [file.group for file in named_files("raw", {"train": ["/data/finevideo/train/raw.jsonl"]})]
         ['finevideo']
@@ -251,8 +255,12 @@ def named_files(config: str, data_files: dict[str, list[str]]) -> list[DataFile]
         for path in paths:
             group = "" if path.endswith(".parquet") else group_of(Path(path).parts)
             status = os.stat(path) if os.path.isfile(path) else None
+            name = path.rpartition("/")[2]
+            holds = next((known for known in INSTRUCTIONS if name.startswith(f"{known}_")), config)
+            if holds != config and (holds, config) != ("single_attribute", "multi_attribute"):
+                raise InputError(f"{name} holds rows of {holds!r}, not of {config!r}: name that configuration.")
             size, state = (status.st_size, str(status.st_mtime_ns)) if status else (UNKNOWN, path)
-            files.append(DataFile(path, path.rpartition("/")[2], group, config, size, state, split))
+            files.append(DataFile(path, name, group, holds, size, state, split))
     return files
 
 

@@ -28,7 +28,7 @@ _SHAPES = (  # key of the turns, and of a turn's role and text
 )
 _ASKS, _ANSWERS = ("user", "human"), ("assistant", "gpt")
 _ALWAYS_USED = {"video_id", "attributes", "attribute"}
-_TAGS = re.compile(r"<(?:video|image|audio)>\s*")
+MEDIA_TAG = re.compile(r"<(?:video|image|audio)>\s*")
 _LEADING_TAGS = re.compile(r"\s*(?:<(?:video|image|audio)>\s*)*")
 
 
@@ -218,7 +218,7 @@ def clean_instruction(text: str) -> str:
         >>> clean_instruction("<video>\\nDescribe it.")
         'Describe it.'
     """
-    return _TAGS.sub("", text).strip()
+    return MEDIA_TAG.sub("", text).strip()
 
 
 def asked_of(instruction: str, holds: str) -> list[str]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,16 +14,17 @@ import pytest
 CLIPS_VARIABLE = "ASID_HF_TEST_CLIPS"
 
 
-@pytest.fixture(scope="session", autouse=True)
-def hermetic(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Keep every cache of the ecosystem in a temporary folder, and every hub out of reach."""
-    home = tmp_path_factory.mktemp("hf")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HF_HOME", str(home))
-        patch.setenv("HF_DATASETS_CACHE", str(home / "datasets"))
-        patch.setenv("HF_HUB_OFFLINE", "1")
-        patch.setenv("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
-        yield
+def pytest_configure() -> None:
+    """Keep every cache of the ecosystem in a temporary folder, and every hub out of reach.
+
+    Before anything is collected: the libraries read these when they are imported, and tests import them at their top.
+    """
+    home = tempfile.mkdtemp(prefix="asid-hf-tests-")
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    os.environ["HF_HOME"] = home
+    os.environ["HF_DATASETS_CACHE"] = str(Path(home, "datasets"))
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 from asid_hf.cli.build import build
 from asid_hf.cli.describe import describe
 from asid_hf.cli.ledger import app as ledger
+from asid_hf.cli.printable import printable
 from asid_hf.cli.replay import replay
 from asid_hf.cli.verify import verify
 from asid_hf.errors import (
@@ -69,7 +70,7 @@ def main() -> None:
     try:
         app()
     except AsidError as error:
-        typer.secho(f"asid: {error}", err=True, fg="red")
+        typer.secho(f"asid: {printable(error)}", err=True, fg="red")
         sys.exit(next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), 1))
 
 

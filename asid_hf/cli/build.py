@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from asid_hf.cli.printable import printable
 from asid_hf.errors import InputError
 
 
@@ -79,7 +80,11 @@ def build(
         typer.echo(f"{config}: {sum(groups.values())} rows in {len(groups)} group(s)")
     if facts["dropped"]:
         left_out = ", ".join(f"{count} {reason}" for reason, count in facts["dropped"].items())
-        typer.echo(f"left out, for they were dropped: {left_out}")
+        typer.echo(f"left out, for they were dropped: {printable(left_out)}")
+    if facts["not_in_lines"]:
+        typer.echo(
+            f"in parquet alone, without a video or with a trainer's tag in the caption: {facts['not_in_lines']} rows"
+        )
     if facts["videos_missing"]:
         typer.secho(f"not copied, for they are not here: {facts['videos_missing']} videos", fg="yellow")
     typer.echo(f"written: {output}")

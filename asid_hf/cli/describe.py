@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from asid_hf.cli.printable import printable
 from asid_hf.errors import OutputError
 
 if TYPE_CHECKING:
@@ -168,7 +169,7 @@ def _table(console: Console, names: tuple[str, ...], numbers: tuple[str, ...], r
     for number in numbers:
         table.add_column(number, justify="right")
     for row in rows:
-        table.add_row(*(escape(_printable("-" if value is None else str(value))) for value in row))
+        table.add_row(*(escape(printable("-" if value is None else str(value))) for value in row))
     console.print(table)
 
 
@@ -176,15 +177,10 @@ def _list(console: Console, what: str, count: int, first: list[str]) -> None:
     """How many there are, and the first of them."""
     console.print(f"{what}: {count}")
     for text in first:
-        console.print(f"  {_printable(text)}", markup=False, soft_wrap=True)
+        console.print(f"  {printable(text)}", markup=False, soft_wrap=True)
     if 0 < len(first) < count:
         console.print(f"  ... and {count - len(first)} more")
 
 
 def _percent(share: float | None) -> str | None:
     return None if share is None else f"{100 * share:.1f} %"
-
-
-def _printable(text: str) -> str:
-    """Text of a file without what a terminal would carry out."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)

@@ -216,7 +216,12 @@ def test_a_stream_records_bad_lines_too_and_once(release: Path) -> None:
 
 def test_what_cannot_be_is_refused_with_what_can(release: Path) -> None:
     for options, said in (
-        ({"groups": ["nowhere"]}, r"has no group|holds no rows"),
+        ({"groups": ["nowhere"]}, "of the groups nowhere it has none. Its groups: 0_30_s_youtube_v0_1, finevideo"),
+        ({"groups": [1]}, "give a list of one str or more"),
+        ({"min_duration": "5"}, "is no number"),
+        ({"min_duration": 9, "max_duration": 5}, "is more than max_duration"),
+        ({"name": "multi_attribute", "subset_sizes": [2, 2]}, "each once"),
+        ({"name": "multi_attribute", "attributes": ["speech"]}, "a subset has 2 or more"),
         ({"groups": "finevideo"}, "give a list"),
         ({"name": "single_attribute", "attributes": ["smell"]}, "'smell' is no attribute"),
         ({"attributes": ["speech"]}, "covers all eight"),
@@ -224,6 +229,8 @@ def test_what_cannot_be_is_refused_with_what_can(release: Path) -> None:
         ({"on_error": "ignore"}, "'raise', 'record'"),
         ({"held_out": 1}, "a number from 0 to below 1"),
         ({"subset_sizes": [1]}, "give a list of 2, 3"),
+        ({"subset_sizes": 3}, "give a list of one int or more"),
+        ({"held_out": "0.1"}, "is no number"),
         ({"answers": ["xml"]}, "'text', 'json'"),
         ({"videos": "x"}, "belong to with_video=True"),
         ({"with_video": True, "videos": "no/such/place"}, "no/such/place"),
@@ -322,7 +329,7 @@ def test_videos_are_read_inside_their_archive(release: Path, videos: Path, tmp_p
     paths = [row["video"] and row["video"]["path"].replace("//./", "//") for row in load(release, **options)]
     assert paths == [f"{archive}://{n}::{place}" for n in ("v0_finevideo.mp4", "deep/v1_finevideo.mkv")] + [None]
     rows = load(release, embed_videos=True, **options)
-    assert rows[1]["video"] == {"bytes": b"deep/v1_finevideo.mkv", "path": "v1_finevideo.mp4"}
+    assert rows[1]["video"] == {"bytes": b"deep/v1_finevideo.mkv", "path": "v1_finevideo.mkv"}
     assert next(iter(load(release, embed_videos=True, streaming=True, **options)))["video"]["bytes"]
 
 
@@ -348,3 +355,111 @@ def test_a_row_reaches_no_file_outside_the_places_named(tmp_path: Path, videos: 
     write_lines(file_of(tmp_path / "release", "raw", "finevideo"), lines)
     rows = load(tmp_path / "release", "raw", with_video=True, embed_videos=True, videos=str(videos))
     assert [row["video"] for row in rows] == [None, None]
+
+
+def test_a_video_that_comes_deeper_down_or_changes_is_seen(release: Path, videos: Path) -> None:
+    options = {"groups": ["finevideo"], "with_video": True, "videos": str(videos), "embed_videos": True}
+    assert load(release, **options)[2]["video"] is None
+    (videos / "deep" / "v2_finevideo.mp4").write_bytes(b"new")
+    (videos / "v0_finevideo.mp4").write_bytes(b"another film")
+    rows = load(release, **options)
+    assert (rows[0]["video"]["bytes"], rows[2]["video"]["bytes"]) == (b"another film", b"new")
+
+
+def test_a_video_that_cannot_be_read_is_noted_and_spoils_no_other(release: Path, videos: Path) -> None:
+    (videos / "v0_finevideo.mp4").write_bytes(b"")
+    options = {"groups": ["finevideo"], "with_video": True, "videos": str(videos), "embed_videos": True}
+    rows = load(release, **options)
+    assert [row["video"] is not None for row in rows] == [False, True, False]
+    assert "is empty" in next(read_rejects(rows))["message"]
+
+
+def test_embedded_videos_are_handed_on_in_tables_that_a_column_can_hold(
+    release: Path, videos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from asid_hf.dataset_builder import joined
+
+    (videos / "v2_finevideo.mp4").write_bytes(b"2")
+    monkeypatch.setattr(joined, "MAX_BYTES", 10)
+    options = {"groups": ["finevideo"], "with_video": True, "videos": str(videos), "embed_videos": True}
+    rows = load(release, "single_attribute", **options)
+    assert len(rows) == 24 and len(rows.data.column("video").chunks) >= 6
+    assert rows[23]["video"]["bytes"] == b"2" and rows[23]["video_id"] == "v2_finevideo"
+
+
+def test_videos_of_one_name_in_two_folders_are_two_videos(tmp_path: Path) -> None:
+    lines = [
+        {**line, "videos": [f"{folder}/001.mp4"]}
+        for pair in zip(lines_of("single_attribute", "x"), lines_of("single_attribute", "y"), strict=True)
+        for folder, line in zip("ab", pair, strict=True)
+    ]
+    write_lines(file_of(tmp_path, "single_attribute", "g"), lines)
+    rows = load(tmp_path, "multi_attribute", subset_sizes=[7], answers=["text"])
+    assert rows["video"][:] == ["a/001.mp4", "b/001.mp4"]
+    assert all("of x:" in rows[0]["caption"] and "of y:" not in rows[0]["caption"] for _ in "1")
+
+
+def test_an_instruction_that_tells_no_attribute_is_noted_once(tmp_path: Path) -> None:
+    lines = [published_line("What else?", "x", f"{n}.mp4") for n in range(3)] + lines_of("single_attribute", "v")
+    write_lines(file_of(tmp_path, "single_attribute", "g"), lines)
+    rows = load(tmp_path, "single_attribute")
+    assert [(r["kind"], r["message"]) for r in read_rejects(rows)] == [
+        ("no_attribute", "The instruction names no attribute: 'What else?'")
+    ]
+    assert rows["attributes"][:3] == [[], [], []]
+
+
+def test_the_side_table_is_found_from_whatever_load_dataset_gave(release: Path) -> None:
+    with file_of(release, "raw", "finevideo").open("ab") as stream:
+        stream.write(b"nonsense\n")
+    options = {"on_error": "record", "held_out": 0.5}
+    splits = load(release, "raw", None, **options)
+    assert [r["line"] for r in read_rejects(splits)] == [4]  # once, though both splits read the file
+    streamed = load(release, "raw", streaming=True, **options)
+    list(streamed)
+    assert [r["line"] for r in read_rejects(streamed)] == [4]
+    with pytest.raises(InputError, match="tells no folder"):
+        list(read_rejects(load(release, "raw", keep_in_memory=True, **options)))
+
+
+def test_files_of_bad_lines_alone_say_so(tmp_path: Path) -> None:
+    write_lines(file_of(tmp_path, "raw", "g"), ["nonsense", "{}"])
+    with pytest.raises(
+        InputError, match=r"2 lines hold no caption, the first: annotations/g/.*, line 1: The line is no"
+    ):
+        load(tmp_path, "raw", on_error="record")
+
+
+def test_parquet_rows_that_lack_what_no_row_can_lack_are_bad_rows(tmp_path: Path) -> None:
+    folder = write_verified(tmp_path / "verified", [verified_row("a"), verified_row(None), verified_row("c")])
+    for config, count in (("verified", 2), ("all_attributes", 2), ("multi_attribute", 12)):
+        rows = load(folder, config, on_error="record")
+        assert len(rows) == count
+        assert [(r["line"], r["message"]) for r in read_rejects(rows)] == [(2, "The row has no video_id.")]
+    with pytest.raises(DatasetGenerationError) as error:
+        load(folder, "verified")
+    assert "parquet, line 2: The row has no video_id." in str(error.value.__cause__)
+
+
+@pytest.mark.parametrize("change", [{"video": None}, {"status": None}, {"findings": ["text"]}, {"attributes": [1]}])
+def test_parquet_of_other_columns_or_types_is_named(tmp_path: Path, change: dict) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    folder = write_verified(tmp_path / "verified", [verified_row("a")])
+    shard = next((folder / "data").iterdir())
+    name, values = next(iter(change.items()))
+    table = pq.read_table(shard).drop_columns([name])
+    pq.write_table(table.append_column(name, pa.array(values)) if values else table, shard)
+    with pytest.raises(DatasetGenerationError) as error:
+        load(folder, "verified")
+    assert isinstance(error.value.__cause__, InputError) and shard.name in str(error.value.__cause__)
+
+
+def test_a_file_named_by_hand_is_taken_for_what_its_name_says(release: Path) -> None:
+    single = write_release(release, 2, ["finevideo"], ["single_attribute"])
+    files = {"train": [str(file_of(single, "single_attribute", "finevideo"))]}
+    with pytest.raises(InputError, match="holds rows of 'single_attribute'"):
+        load_dataset("asid-1m", data_files=files)
+    rows = load_dataset("asid-1m", "multi_attribute", data_files=files, split="train")
+    assert len(rows) == 12 and {len(names) for names in rows["attributes"]} == {2, 3, 4, 5, 6, 7}
