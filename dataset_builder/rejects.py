@@ -88,6 +88,15 @@ def note_untold(rows: pa.Table, file: str, side: SideTable) -> None:
         rows: single-attribute rows.
         file: what the side table calls where they come from.
         side: takes the notes.
+
+    Example:
+        >>> import tempfile
+        >>> import pyarrow as pa
+        >>> rows = pa.table({"attributes": [[], ["scene"]], "instruction": ["What else?", "Describe the scene."]})
+        >>> with SideTable(tempfile.mkdtemp(), "train-00000") as side:
+        ...     note_untold(rows, "a.jsonl", side)
+        ...     side.counts["no_attribute"]
+        1
     """
     import pyarrow.compute as pc
 
