@@ -241,7 +241,7 @@ TURNS = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.dictionaries(KEYS | st.text(max_size=5), TURNS | VALUES, max_size=6), min_size=1, max_size=4))
 def test_any_json_is_a_row_or_named_and_both_ways_agree(monkeypatch: pytest.MonkeyPatch, records: list[dict]) -> None:
     data = "".join(json.dumps(record) + "\n" for record in records).encode()
