@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-import numpy as np
-
 try:
     import msgspec
 except ImportError:  # a loading script's environment: `sources` reads all
@@ -22,7 +20,7 @@ except ImportError:  # beside a loading script, where asid_hf is not installed
 
 from .sources import as_extra, clean_caption, named_attributes
 
-_NEW_LINE, _OPENS, _CLOSES = b"\n{}"
+_OPENS, _CLOSES = b"{}"
 
 
 class Columns(NamedTuple):
@@ -83,8 +81,9 @@ def published_columns(lines: bytes | memoryview) -> Columns | None:
         return None
     if not _is_one_object_a_line(lines, len(rows)):
         return None
-    captions = [row.messages[1].content for row in rows]
-    captions = [clean_caption(text) if text[:1] == "<" or text[:1].isspace() else text.rstrip() for text in captions]
+    captions = [row.messages[1].content.strip() for row in rows]
+    if "<" in {text[:1] for text in captions}:
+        captions = list(map(clean_caption, captions))
     videos = [row.videos[0] for row in rows]
     if not all(captions) or not all(videos):
         return None
@@ -93,19 +92,23 @@ def published_columns(lines: bytes | memoryview) -> Columns | None:
     except CaptionFileError:
         return None
     ids, instructions = [row.video_id for row in rows], [row.messages[0].content for row in rows]
-    return Columns(ids, videos, instructions, captions, named, [_extra_of(row) for row in rows])
+    told = any(row.duration is not None or row.answer_form is not None for row in rows)
+    return Columns(
+        ids, videos, instructions, captions, named, list(map(_extra_of, rows)) if told else [None] * len(rows)
+    )
 
 
 def _is_one_object_a_line(lines: bytes | memoryview, count: int) -> bool:
     """msgspec takes two objects on one line, and one on two lines, too."""
-    data = np.frombuffer(lines, np.uint8)
-    ends = np.flatnonzero(data == _NEW_LINE)
-    begins = np.concatenate(([0], ends[:-1] + 1))
-    return len(ends) == count and bool((data[begins] == _OPENS).all() and (data[ends - 1] == _CLOSES).all())
+    data, at = memoryview(lines).obj, 0  # bytes, or the bytearray that a view shows the front of
+    for _ in range(count):
+        end = data.find(b"\n", at)
+        if end <= at or data[at] != _OPENS or data[end - 1] != _CLOSES:
+            return False
+        at = end + 1
+    return at == len(lines)
 
 
 def _extra_of(row: _Line) -> str | None:
-    if row.duration is row.answer_form:  # neither is there
-        return None
     told = {"duration": row.duration, "answer_form": row.answer_form}
     return as_extra({key: value for key, value in told.items() if value is not None})
