@@ -136,6 +136,8 @@ class Asid1MConfig(datasets.BuilderConfig):
         else:
             derive = self.name == "multi_attribute" and bool(self._draws())
             self.files = find_files(self.name, self.data_dir, self.groups, self.revision, download_config.token, derive)
+        if self.with_video and self.join.index is None and not any(f.name.endswith(".parquet") for f in self.files):
+            raise InputError("with_video=True needs the videos here: name their folder or archive with videos=.")
         if self._draws() and any(file.holds == self.name for file in self.files):
             raise InputError(
                 f"{', '.join(self._draws())}: these files have the rows of {self.name} as they are, nothing is drawn. "
@@ -244,16 +246,12 @@ class Asid1M(datasets.ArrowBasedBuilder):
         for name in [name for name, split in self.info.splits.items() if not split.num_examples]:
             del self.info.splits[name]  # which `datasets` could not open
         if not self.info.splits:
+            why = "the files hold none, or groups, durations and attributes leave out all there are."
             bad = [entry for entry in read_rejects(self._output_dir) if entry["kind"] == BAD_LINE]
-            first = (
-                f" {len(bad)} lines hold no caption, the first: {bad[0]['file']}, line {bad[0]['line']}: "
-                if bad
-                else ""
-            )
-            raise InputError(
-                "No row is left: the files hold none, or groups, durations and attributes leave out all there are."
-                + (first + bad[0]["message"] if bad else "")
-            )
+            if bad:
+                where = "{file}, line {line}: {message}".format(**bad[0])
+                why = f"{len(bad)} lines hold no caption, the first: {where}"
+            raise InputError(f"No row is left: {why}")
         if self.config.with_video and {"video", "video_id"} <= set(self.info.features):
             note_unused_videos(self._output_dir, self.config.join)
 

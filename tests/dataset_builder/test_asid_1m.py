@@ -333,6 +333,12 @@ def test_videos_are_read_inside_their_archive(release: Path, videos: Path, tmp_p
     assert next(iter(load(release, embed_videos=True, streaming=True, **options)))["video"]["bytes"]
 
 
+def test_lines_that_no_place_with_videos_was_named_for_are_refused_before_they_are_read(release: Path) -> None:
+    files = [str(file_of(release, "raw", "finevideo"))]
+    with pytest.raises(InputError, match="name their folder or archive with videos="):
+        load_dataset("asid-1m", "raw", data_files=files, with_video=True)
+
+
 def test_added_videos_are_seen_at_the_next_open(release: Path, videos: Path) -> None:
     options = {"groups": ["finevideo"], "with_video": True, "videos": str(videos)}
     assert load(release, **options)[2]["video"] is None
