@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 try:
     from asid_hf.errors import CaptionFileError
 except ImportError:  # beside a loading script, where asid_hf is not installed
     from .errors import CaptionFileError
 
-from .published import Columns, published_columns
+from .published import Columns, line_ends, published_columns
 from .sources import MAX_LINE_BYTES, BadLine, asked_of, clean_instruction, fields_of, skip_line, stem_of
 
 PART = 2**26  # bytes of a part
@@ -90,51 +93,56 @@ def read_tables(part: Part, open_file: Callable[[str], Any], on_bad: Callable[[B
         >>> bad[0].line
         2
     """
-    with open_file(part.address) as stream:
-        at = _first_line(stream, part.start)
-        number = 0  # of the lines before, in this part
-        before = functools.cache(lambda: _count_lines(part, open_file))  # in the file, asked for at a bad line only
-        for lines in _blocks(stream, at, part.end) if at < part.end else ():
-            found = published_columns(lines)
-            if found is not None:
-                number += len(found.videos)
-            else:
-                block = bytes(lines)
+    number = 0  # of the lines before, in this part
+    before = functools.cache(lambda: _count_lines(part, open_file))  # in the file, asked for at a bad line only
+    with open_file(part.address) as stream, closing(_read_ahead(_blocks(stream, part))) as blocks:
+        for lines, ends in blocks:
+            found = published_columns(lines, ends)
+            if found is None:
                 found = _read_one_by_one(
-                    block, lambda line, why: on_bad(BadLine(part.name, before() + line, why)), number
+                    bytes(lines), lambda line, why: on_bad(BadLine(part.name, before() + line, why)), number
                 )
-                number += block.count(b"\n")
+            number += len(ends)
             if found:
-                yield to_table(found, part.group, part.holds)
+                table = to_table(found, part.group, part.holds)
+                del found  # so that the next lines are read into memory that is near
+                yield table
 
 
-def _blocks(stream: Any, at: int, end: int) -> Iterator[memoryview]:
-    """The lines that begin before `end`, from `at` on, whole ones; a block is good until the next is asked for.
+def _read_ahead(blocks: Iterator[memoryview]) -> Iterator[tuple[memoryview, np.ndarray]]:
+    """Blocks and the ends of their lines, looked for in a thread while the block before is worked at."""
 
-    All are read into the same memory: to be given new memory for each takes as long as to read it. Of a line that is
-    too long, its first part is given as a line.
-    """
-    room, kept = bytearray(CHUNK), 0  # at its front what was kept: the beginning of a line
-    while True:
-        filled = kept + stream.readinto(memoryview(room)[kept:])
+    def read() -> tuple[memoryview, np.ndarray] | None:
+        block = next(blocks, None)
+        return None if block is None else (block, line_ends(block))
+
+    with ThreadPoolExecutor(1) as reader:
+        coming = reader.submit(read)
+        while (found := coming.result()) is not None:
+            coming = reader.submit(read)
+            yield found
+
+
+def _blocks(stream: Any, part: Part) -> Iterator[memoryview]:
+    """The lines that begin in a part, whole ones. Of a line that is too long, its first part is given as a line."""
+    at, end = _first_line(stream, part.start), part.end
+    kept = b""  # the beginning of a line
+    while at < end:
+        room = bytearray(max(CHUNK, 2 * len(kept)))
+        room[: len(kept)] = kept
+        filled = len(kept) + stream.readinto(memoryview(room)[len(kept) :])
         last = room.find(b"\n", max(end - 1 - at, 0), filled) + 1
-        if last or filled == kept:  # the end of the last line, or of the file
+        if last or filled == len(kept):  # the end of the last line, or of the file
             if last or kept:
-                yield memoryview(room)[: last or kept]
+                yield memoryview(room)[: last or filled]
             return
         whole = room.rfind(b"\n", 0, filled) + 1
+        if not whole and filled > MAX_LINE_BYTES:
+            room[filled - 1] = _NEW_LINE
+            whole, at = filled, at + skip_line(stream)
         if whole:
             yield memoryview(room)[:whole]
-            room[: filled - whole] = room[whole:filled]
-            at, kept = at + whole, filled - whole
-        elif filled <= MAX_LINE_BYTES:
-            room, kept = room + bytes(len(room)), filled
-        else:
-            room[filled - 1] = _NEW_LINE
-            yield memoryview(room)[:filled]
-            at, kept = at + filled + skip_line(stream), 0
-            if at >= end:
-                return
+        at, kept = at + whole, room[whole:filled]
 
 
 def _read_one_by_one(lines: bytes, on_bad: Callable[[int, str], None], number: int) -> Columns | None:
@@ -175,23 +183,24 @@ def to_table(found: Columns, group: str, holds: str) -> pa.Table:
     """Rows of one group as a table of `SCHEMA`; each different instruction is interpreted once.
 
     Example:
-        >>> rows = Columns([""], ["x/a.mp4"], ["<video>Describe it."], ["A dog."], [()], [None])
+        >>> rows = Columns(None, ["x/a.mp4"], ["<video>Describe it."], ["A dog."], None, None)
         >>> to_table(rows, "g", "raw")["video_id"][0]
         <pyarrow.StringScalar: 'a'>
     """
-    asked = list(zip(found.instructions, found.named, strict=True)) if any(found.named) else found.instructions
+    asked = found.instructions if found.named is None else list(zip(found.instructions, found.named, strict=True))
     places = {key: place for place, key in enumerate(dict.fromkeys(asked))}
     texts, attributes = zip(*(_interpreted(key, holds) for key in places), strict=True)
     count = len(found.videos)
     indices = pa.array(np.fromiter(map(places.__getitem__, asked), np.int32, count))
+    videos = pa.array(found.videos, pa.string())
     columns = [
-        pa.array(_ids_of(found.given_ids, found.videos), pa.string()),
+        _ids_of(found.given_ids, videos),
         pa.repeat(pa.scalar(group), count),
         pa.array(attributes, pa.list_(pa.string())).take(indices),
         pa.array(texts, pa.string()).take(indices),
         pa.array(found.captions, pa.string()),
-        pa.array(found.videos, pa.string()),
-        pa.array(found.extras, pa.string()) if any(found.extras) else pa.nulls(count, pa.string()),
+        videos,
+        pa.nulls(count, pa.string()) if found.extras is None else pa.array(found.extras, pa.string()),
     ]
     return pa.Table.from_arrays(columns, schema=SCHEMA)
 
@@ -204,8 +213,11 @@ def _interpreted(key: str | tuple[str, tuple[str, ...]], holds: str) -> tuple[st
     return text, named or tuple(asked_of(text, holds))
 
 
-def _ids_of(given: Sequence[str], videos: Sequence[str]) -> list[str]:
+def _ids_of(given: Sequence[str] | None, videos: pa.Array) -> pa.Array:
     """The ids that lines give, or the names of their videos, of which many lines share one."""
-    stems = {video: stem_of(video) for video in dict.fromkeys(videos)}
-    names = list(map(stems.__getitem__, videos))
-    return [video_id or name for video_id, name in zip(given, names, strict=True)] if any(given) else names
+    shared = videos.dictionary_encode()
+    names = pa.array(map(stem_of, shared.dictionary.to_pylist()), pa.string()).take(shared.indices)
+    if given is None:
+        return names
+    ids = pa.array(given, pa.string())
+    return pc.if_else(pc.equal(ids, ""), names, ids)

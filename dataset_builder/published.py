@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
+import numpy as np
+
 try:
     import msgspec
 except ImportError:  # a loading script's environment: `sources` reads all
@@ -20,18 +22,18 @@ except ImportError:  # beside a loading script, where asid_hf is not installed
 
 from .sources import as_extra, clean_caption, named_attributes
 
-_OPENS, _CLOSES = b"{}"
+_OPENS, _CLOSES, _NEW_LINE = b"{}\n"
 
 
 class Columns(NamedTuple):
-    """The fields of several lines, each as `sources.Fields` has it."""
+    """The fields of several lines, each as `sources.Fields` has it; None for what no line tells."""
 
-    given_ids: Sequence[str]
+    given_ids: Sequence[str] | None
     videos: Sequence[str]
     instructions: Sequence[str]
     captions: Sequence[str]
-    named: Sequence[tuple[str, ...]]
-    extras: Sequence[str | None]
+    named: Sequence[tuple[str, ...]] | None
+    extras: Sequence[str | None] | None
 
 
 if msgspec is not None:
@@ -45,41 +47,44 @@ if msgspec is not None:
         content: str
 
     class _Line(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-        """As published, and with what `asid build` adds."""
+        """As published."""
 
         messages: tuple[_Asked, _Answered]
         videos: tuple[str]
+
+    class _ToldLine(_Line, forbid_unknown_fields=True, gc=False):
+        """With what `asid build` adds."""
+
         video_id: str = ""
         attributes: tuple[str, ...] = ()
         duration: int | float | None = None
         answer_form: str | None = None
 
-    _decode_lines = msgspec.json.Decoder(_Line).decode_lines
+    _DECODERS = tuple(msgspec.json.Decoder(kind).decode_lines for kind in (_Line, _ToldLine))
 
 
-def published_columns(lines: bytes | memoryview) -> Columns | None:
+def published_columns(lines: bytes | memoryview, ends: np.ndarray) -> Columns | None:
     """Read whole lines of the published shape.
 
     Args:
         lines: JSON lines, the last one with its end.
+        ends: see `line_ends`.
 
     Returns:
         Their fields; None where one line or more has another shape or holds no caption.
 
     Example:
         >>> turns = b'[{"role": "user", "content": "Tell."}, {"role": "assistant", "content": "A dog."}]'
-        >>> published_columns(b'{"messages": %b, "videos": ["a.mp4"]}\\n' % turns).captions
+        >>> line = b'{"messages": %b, "videos": ["a.mp4"]}\\n' % turns
+        >>> published_columns(line, line_ends(line)).captions
         ['A dog.']
-        >>> published_columns(b"nonsense") is None
+        >>> published_columns(b"nonsense", line_ends(b"nonsense")) is None
         True
     """
     if msgspec is None or lines[-2:] != b"}\n":
         return None
-    try:
-        rows = _decode_lines(lines)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None
-    if not _is_one_object_a_line(lines, len(rows)):
+    rows = _decoded(lines)
+    if not rows or not _is_one_object_a_line(lines, ends, len(rows)):
         return None
     captions = [row.messages[1].content.strip() for row in rows]
     if "<" in {text[:1] for text in captions}:
@@ -87,28 +92,49 @@ def published_columns(lines: bytes | memoryview) -> Columns | None:
     videos = [row.videos[0] for row in rows]
     if not all(captions) or not all(videos):
         return None
+    columns = Columns(None, videos, [row.messages[0].content for row in rows], captions, None, None)
     try:
-        named = [named_attributes(list(row.attributes)) if row.attributes else () for row in rows]
+        return _with_told(columns, rows) if isinstance(rows[0], _ToldLine) else columns
     except CaptionFileError:
         return None
-    ids, instructions = [row.video_id for row in rows], [row.messages[0].content for row in rows]
-    told = any(row.duration is not None or row.answer_form is not None for row in rows)
-    return Columns(
-        ids, videos, instructions, captions, named, list(map(_extra_of, rows)) if told else [None] * len(rows)
+
+
+def _decoded(lines: bytes | memoryview) -> list[_Line]:
+    """Lines as published or, where one of them has more keys, with those; none where one is otherwise."""
+    for decode in _DECODERS:
+        try:
+            return decode(lines)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            continue
+    return []
+
+
+def _with_told(columns: Columns, rows: list[_ToldLine]) -> Columns:
+    return columns._replace(
+        given_ids=[row.video_id for row in rows],
+        named=[named_attributes(list(row.attributes)) if row.attributes else () for row in rows],
+        extras=list(map(_extra_of, rows)),
     )
 
 
-def _is_one_object_a_line(lines: bytes | memoryview, count: int) -> bool:
+def line_ends(lines: bytes | memoryview) -> np.ndarray:
+    """Where the lines of a block end. Shape (lines,); most of it runs without the GIL, so beside other work.
+
+    Example:
+        >>> line_ends(b"a\\nbc\\n").tolist()
+        [1, 4]
+    """
+    return np.flatnonzero(np.frombuffer(lines, np.uint8) == _NEW_LINE)
+
+
+def _is_one_object_a_line(lines: bytes | memoryview, ends: np.ndarray, count: int) -> bool:
     """msgspec takes two objects on one line, and one on two lines, too."""
-    data, at = memoryview(lines).obj, 0  # bytes, or the bytearray that a view shows the front of
-    for _ in range(count):
-        end = data.find(b"\n", at)
-        if end <= at or data[at] != _OPENS or data[end - 1] != _CLOSES:
-            return False
-        at = end + 1
-    return at == len(lines)
+    data = np.frombuffer(lines, np.uint8)
+    return len(ends) == count and bool(
+        data[0] == _OPENS and (data[ends[:-1] + 1] == _OPENS).all() and (data[ends - 1] == _CLOSES).all()
+    )
 
 
-def _extra_of(row: _Line) -> str | None:
+def _extra_of(row: _ToldLine) -> str | None:
     told = {"duration": row.duration, "answer_form": row.answer_form}
     return as_extra({key: value for key, value in told.items() if value is not None})

@@ -6,6 +6,7 @@ import io
 import json
 import random
 import string
+import threading
 
 import pyarrow as pa
 import pytest
@@ -32,7 +33,7 @@ def read(data: bytes, holds: str = "raw", part: int = 2**26) -> tuple[list[dict]
 
 def one_by_one(data: bytes, monkeypatch: pytest.MonkeyPatch, holds: str = "raw") -> tuple[list[dict], list[BadLine]]:
     with monkeypatch.context() as patch:
-        patch.setattr(lines_module, "published_columns", lambda lines: None)
+        patch.setattr(lines_module, "published_columns", lambda lines, ends: None)
         return read(data, holds)
 
 
@@ -104,7 +105,7 @@ def test_nothing_that_a_line_tells_is_lost() -> None:
 
 def test_the_fast_way_is_taken_where_all_is_as_published() -> None:
     data = "".join(json.dumps(line) + "\n" for line in VARIED["with what a build adds"] + [GOOD]).encode()
-    found = published.published_columns(data)
+    found = published.published_columns(data, published.line_ends(data))
     assert found is not None and len(found.videos) == 3
     assert found.extras == ['{"answer_form": "json", "duration": 3.25}'] * 2 + [None]
 
@@ -248,3 +249,34 @@ def test_any_json_is_a_row_or_named_and_both_ways_agree(monkeypatch: pytest.Monk
     rows, bad = read(data)
     assert len(rows) + len(bad) == len(records)
     assert one_by_one(data, monkeypatch) == (rows, bad)
+
+
+def test_a_reading_that_is_left_early_leaves_no_thread_and_no_open_file() -> None:
+    data = (json.dumps(GOOD).encode() + b"\n") * (3 * lines_module.CHUNK // len(json.dumps(GOOD)))
+    opened: list[io.BytesIO] = []
+
+    def open_file(address: str) -> io.BytesIO:
+        opened.append(io.BytesIO(data))
+        return opened[-1]
+
+    before = set(threading.enumerate())
+    tables = read_tables(Part("x", "x", "g", "raw", 0, len(data)), open_file, pytest.fail)
+    assert len(next(tables))
+    assert set(threading.enumerate()) > before
+    tables.close()
+    assert set(threading.enumerate()) == before
+    assert [stream.closed for stream in opened] == [True]
+
+
+def test_what_fails_while_reading_ahead_is_raised_after_the_rows_before_it() -> None:
+    class Broken(io.BytesIO):
+        def readinto(self, buffer: memoryview) -> int:
+            if self.tell() >= lines_module.CHUNK:
+                raise OSError("the disk is gone")
+            return super().readinto(buffer)
+
+    data = (json.dumps(GOOD).encode() + b"\n") * (2 * lines_module.CHUNK // len(json.dumps(GOOD)))
+    tables = read_tables(Part("x", "x", "g", "raw", 0, len(data)), lambda _: Broken(data), pytest.fail)
+    assert len(next(tables))
+    with pytest.raises(OSError, match="the disk is gone"):
+        next(tables)
