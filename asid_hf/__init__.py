@@ -3,9 +3,12 @@
 Importing it makes `datasets.load_dataset("asid-1m")` known.
 """
 
+from wrapt import register_post_import_hook
+
 from asid_hf.dataset_builder.registration import register
 from asid_hf.version import __version__
 
 __all__ = ["__version__"]
 
-register()
+# As soon as `datasets` is there, be it now or later: to import it takes longer than all else here.
+register_post_import_hook(lambda module: register(), "datasets")
