@@ -81,18 +81,18 @@ class BuildOptions:
     license: str = "other"
 
     def __post_init__(self) -> None:
-        allowed = {
-            "layouts": LAYOUTS,
-            "configs": CONFIGS,
-            "subset_sizes": SUBSET_SIZES,
-            "answers": instructions.ANSWERS,
-        }
-        for name, values in allowed.items():
-            given = getattr(self, name)
-            if not given or not set(given) <= set(values):
-                raise InputError(f"{name}: {', '.join(map(str, given)) or 'nothing'}. Allowed: {values}.")
+        for noun, given, allowed in (
+            ("layout", self.layouts, LAYOUTS),
+            ("configuration", self.configs, CONFIGS),
+            ("size of a subset", self.subset_sizes, SUBSET_SIZES),
+            ("form of an answer", self.answers, instructions.ANSWERS),
+        ):
+            unknown = [value for value in given if value not in allowed]
+            if unknown or not given:
+                named = ", ".join(repr(value) for value in unknown) or "nothing"
+                raise InputError(f"No {noun}: {named}. Allowed: {', '.join(map(str, allowed))}.")
         if not 0 <= self.held_out < 1:
-            raise InputError(f"held_out is a share from 0 to below 1, not {self.held_out}.")
+            raise InputError(f"The held-out share is a number from 0 to below 1, not {self.held_out}.")
         if self.group is not None and self.group != group_of_source(self.group):
             raise InputError(f"The group {self.group!r} cannot name a folder: use letters, digits and . _ -.")
 

@@ -18,6 +18,7 @@ except ImportError:  # beside a loading script, where asid_hf is not installed
 
 from .reading import VIDEO_BYTES
 from .rejects import NO_ROW, NO_VIDEO, SideTable
+from .sources import path_of
 from .videos import VideoIndex
 
 MAX_BYTES = 2**27  # of the videos in a table; a column holds at most 2 GiB
@@ -162,15 +163,11 @@ def match_videos(rows: Iterable[dict], videos: str | list[str]) -> VideoMatch:
 def _match(rows: Iterable[dict], index: VideoIndex) -> VideoMatch:
     if hasattr(rows, "select_columns"):
         rows = rows.select_columns(["video_id", "video"])
-    asked = {(_path_of(row["video"]), row["video_id"]): None for row in rows}
+    asked = {(path_of(row["video"]), row["video_id"]): None for row in rows}
     found = {key: index.find(*key) for key in asked}
     used = set(found.values())
     missing = sorted({video_id for (_, video_id), address in found.items() if address is None})
     return VideoMatch(missing, sorted(name for name, address in index.items() if address not in used))
-
-
-def _path_of(video: str | dict | None) -> str:
-    return (video.get("path") if isinstance(video, dict) else video) or ""
 
 
 def without_bytes(table: pa.Table) -> pa.Table:

@@ -28,6 +28,7 @@ INSTRUCTIONS = ("all_attributes", "single_attribute", "raw", "multi_attribute")
 VERIFIED = "verified"
 _REPO = re.compile(r"(?:hf://)?(?:datasets/)?([\w][\w.\-]*/[\w][\w.\-]*)(?:@([\w./\-]+))?/?")
 UNKNOWN = 2**62
+_DEPTH = 3  # of the files of a release: annotations/<group>/train
 LINE_SPLITS = ("train", "validation")
 """Folders of the published layout; of the published dataset there is only the first."""
 _HUB = "hf://datasets/"
@@ -161,11 +162,11 @@ def find_files(
     """
     wanted = list(groups) if groups is not None else None
     if data_dir is not None and os.path.isdir(os.path.expanduser(data_dir)):
-        return _find(_Folder(data_dir), config, wanted, derive)
+        return _find_here(_Folder(data_dir), config, wanted, derive)
     address = _REPO.fullmatch(data_dir or PUBLISHED)
     if address is None:
         raise InputError(
-            f"There is no folder {data_dir}. data_dir is a folder with a release, or a dataset on the Hub (owner/name)."
+            f"There is no folder {data_dir}. Give a folder with a release, or a dataset on the Hub (owner/name)."
         )
     repo, revision = address[1], revision or address[2]
     note = _note_of(repo, revision, config, wanted, derive)
@@ -179,6 +180,20 @@ def find_files(
         raise InputError(_explain(error, data_dir, repo, revision)) from error
     _keep(note, files)
     return files
+
+
+def _find_here(place: _Folder, config: str, wanted: list[str] | None, derive: bool) -> list[DataFile]:
+    """The files in a folder; where it has none but is part of a release, the error names that."""
+    try:
+        return _find(place, config, wanted, derive)
+    except InputError as error:
+        for parent in list(Path(place.root).parents)[:_DEPTH]:
+            try:
+                _find(_Folder(str(parent)), config, None, derive)
+            except InputError:
+                continue
+            raise InputError(f"{error} The folder of the whole release is {parent}.") from None
+        raise
 
 
 def _find(place: _Folder | _Repository, config: str, wanted: list[str] | None, derive: bool) -> list[DataFile]:
@@ -310,6 +325,6 @@ def _explain(error: Exception, data_dir: str | None, repo: str, revision: str | 
     if isinstance(error, RevisionNotFoundError):
         return f"The dataset {repo} has no revision {revision}. Name a branch, a tag or a commit."
     return (
-        f"{given} Hub did not tell the files of {repo} ({type(error).__name__}). Check the network, or name the folder "
-        "of a local copy as data_dir."
+        f"{given} Hub did not tell the files of {repo} ({type(error).__name__}). Check the network, or give the folder "
+        "of a local copy (load_dataset: data_dir=...)."
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+from asid_hf.dataset_builder.sources import path_of
+
 VIDEO_TAG = "<video>"
 # JSON may hold these as they are, but some readers take them for the end of a line.
 _LINE_ENDS = {ord(mark): f"\\u{ord(mark):04x}" for mark in "\u2028\u2029\x85"}
@@ -28,7 +30,7 @@ def to_messages(row: Mapping) -> dict:
             {"role": "user", "content": VIDEO_TAG + row["instruction"]},
             {"role": "assistant", "content": row["caption"]},
         ],
-        "videos": [_path_of(row)],
+        "videos": [path_of(row["video"])],
     }
 
 
@@ -47,7 +49,7 @@ def to_conversations(row: Mapping) -> dict:
             {"from": "human", "value": VIDEO_TAG + row["instruction"]},
             {"from": "gpt", "value": row["caption"]},
         ],
-        "videos": [_path_of(row)],
+        "videos": [path_of(row["video"])],
     }
 
 
@@ -67,8 +69,3 @@ def as_line(shape: dict, row: Mapping) -> str:
     """
     told = {"video_id": row["video_id"], "duration": None, **(json.loads(row["extra"]) if row["extra"] else {})}
     return json.dumps({**shape, **told}, ensure_ascii=False).translate(_LINE_ENDS) + "\n"
-
-
-def _path_of(row: Mapping) -> str:
-    video = row["video"]
-    return (video["path"] if isinstance(video, Mapping) else video) or ""

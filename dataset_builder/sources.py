@@ -360,6 +360,16 @@ def stem_of(video: str) -> str:
     return name[:dot] if dot > 0 else name
 
 
+def path_of(video: str | dict | None) -> str:
+    """The path of a row's video, be it one or a Video value; "" without any.
+
+    Example:
+        >>> path_of("a.mp4"), path_of({"path": "b.mp4", "bytes": None}), path_of(None)
+        ('a.mp4', 'b.mp4', '')
+    """
+    return (video.get("path") if isinstance(video, dict) else video) or ""
+
+
 def _extra_of(record: dict, used: set, told: dict) -> str | None:
     extra = {key: value for key, value in record.items() if key not in used}
     if extra.get("duration", 0) is None:  # as `asid build` writes what nobody knows

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -141,6 +142,14 @@ def test_every_configuration_opens_from_what_verify_wrote(tmp_path: Path) -> Non
     assert len(load(folder, "multi_attribute")) == 12
     with pytest.raises(InputError, match="holds no rows of 'raw'"):
         load(folder, "raw")
+
+
+@pytest.mark.parametrize("part", ["annotations/finevideo", "annotations/finevideo/train", "videos"])
+def test_a_folder_inside_a_release_is_told_which_is_the_whole(tmp_path: Path, part: str) -> None:
+    release = write_release(tmp_path / "release", 1, ["finevideo"], ["raw"])
+    (release / "videos").mkdir()
+    with pytest.raises(InputError, match=f"whole release is {re.escape(str(release))}.$"):
+        Asid1M(config_name="raw", data_dir=str(release / part))
 
 
 def test_durations_are_chosen_by_the_row_else_by_the_range_of_its_group(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import zipfile
@@ -296,10 +297,18 @@ def test_inputs_that_do_not_go_together_are_refused(verified: Path, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"layouts": ("csv",)}, {"configs": ()}, {"held_out": 1.0}, {"group": "../up"}, {"subset_sizes": (1,)}]
+    ("wrong", "said"),
+    [
+        ({"layouts": ("csv",)}, "No layout: 'csv'. Allowed: published, parquet, sharegpt."),
+        ({"configs": ()}, "No configuration: nothing. Allowed: all_attributes, "),
+        ({"held_out": 1.0}, "from 0 to below 1, not 1.0"),
+        ({"group": "../up"}, "'../up' cannot name a folder"),
+        ({"subset_sizes": (1, 2)}, "No size of a subset: 1. Allowed: 2, 3"),
+        ({"answers": ("xml",)}, "No form of an answer: 'xml'. Allowed: text, json."),
+    ],
 )
-def test_options_that_are_not_allowed_are_refused(wrong: dict) -> None:
-    with pytest.raises(InputError):
+def test_options_that_are_not_allowed_are_refused(wrong: dict, said: str) -> None:
+    with pytest.raises(InputError, match=re.escape(said)):
         BuildOptions(**wrong)
 
 
