@@ -124,25 +124,33 @@ def _read_ahead(blocks: Iterator[memoryview]) -> Iterator[tuple[memoryview, np.n
 
 
 def _blocks(stream: Any, part: Part) -> Iterator[memoryview]:
-    """The lines that begin in a part, whole ones. Of a line that is too long, its first part is given as a line."""
+    """The lines that begin in a part, whole ones. Of a line that is too long, its first part is given as a line.
+
+    A block is good until the one after the next is asked for: to be given new memory for each takes as long as to
+    read it.
+    """
     at, end = _first_line(stream, part.start), part.end
-    kept = b""  # the beginning of a line
+    room, other = bytearray(CHUNK), bytearray(CHUNK)
+    kept = 0  # at the front of the room: the beginning of a line
     while at < end:
-        room = bytearray(max(CHUNK, 2 * len(kept)))
-        room[: len(kept)] = kept
-        filled = len(kept) + stream.readinto(memoryview(room)[len(kept) :])
+        filled = kept + stream.readinto(memoryview(room)[kept:])
         last = room.find(b"\n", max(end - 1 - at, 0), filled) + 1
-        if last or filled == len(kept):  # the end of the last line, or of the file
+        if last or filled == kept:  # the end of the last line, or of the file
             if last or kept:
-                yield memoryview(room)[: last or filled]
+                yield memoryview(room)[: last or kept]
             return
         whole = room.rfind(b"\n", 0, filled) + 1
-        if not whole and filled > MAX_LINE_BYTES:
+        if not whole and filled <= MAX_LINE_BYTES:
+            room, kept = room if filled < len(room) else room + bytes(len(room)), filled
+            continue
+        if not whole:
             room[filled - 1] = _NEW_LINE
             whole, at = filled, at + skip_line(stream)
-        if whole:
-            yield memoryview(room)[:whole]
-        at, kept = at + whole, room[whole:filled]
+        yield memoryview(room)[:whole]
+        at, kept = at + whole, filled - whole
+        other = other if len(other) > kept else bytearray(2 * kept)
+        other[:kept] = memoryview(room)[whole:filled]
+        room, other = other, room
 
 
 def _read_one_by_one(lines: bytes, on_bad: Callable[[int, str], None], number: int) -> Columns | None:

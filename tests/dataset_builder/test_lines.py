@@ -280,3 +280,19 @@ def test_what_fails_while_reading_ahead_is_raised_after_the_rows_before_it() -> 
     assert len(next(tables))
     with pytest.raises(OSError, match="the disk is gone"):
         next(tables)
+
+
+@pytest.mark.parametrize("most", [1, 7, 100_000])
+def test_a_stream_that_gives_less_than_it_is_asked_for_is_read_whole(
+    most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Slow(io.BytesIO):
+        def readinto(self, buffer: memoryview) -> int:
+            return super().readinto(buffer[:most])
+
+    monkeypatch.setattr(lines_module, "CHUNK", 500)
+    rows = [published_line("Tell.", "x" * (37 * n % 900 + 1), f"{n}.mp4") for n in range(60)]
+    data = "".join(json.dumps(row) + "\n" for row in rows).encode()
+    part = Part("x", "x", "g", "raw", 0, len(data))
+    found = pa.concat_tables(read_tables(part, lambda _: Slow(data), pytest.fail)).to_pylist()
+    assert [row["caption"] for row in found] == [row["messages"][1]["content"] for row in rows]
