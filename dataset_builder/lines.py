@@ -7,8 +7,7 @@ that begin in it are its own.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +21,7 @@ try:
 except ImportError:  # beside a loading script, where asid_hf is not installed
     from .errors import CaptionFileError
 
+from .ahead import read_ahead
 from .published import Columns, line_ends, published_columns
 from .sources import MAX_LINE_BYTES, BadLine, asked_of, clean_instruction, fields_of, skip_line, stem_of
 
@@ -95,7 +95,7 @@ def read_tables(part: Part, open_file: Callable[[str], Any], on_bad: Callable[[B
     """
     number = 0  # of the lines before, in this part
     before = functools.cache(lambda: _count_lines(part, open_file))  # in the file, asked for at a bad line only
-    with open_file(part.address) as stream, closing(_read_ahead(_blocks(stream, part))) as blocks:
+    with closing(read_ahead(_blocks(part, open_file))) as blocks:
         for lines, ends in blocks:
             found = published_columns(lines, ends)
             if found is None:
@@ -109,48 +109,39 @@ def read_tables(part: Part, open_file: Callable[[str], Any], on_bad: Callable[[B
                 yield table
 
 
-def _read_ahead(blocks: Iterator[memoryview]) -> Iterator[tuple[memoryview, np.ndarray]]:
-    """Blocks and the ends of their lines, looked for in a thread while the block before is worked at."""
-
-    def read() -> tuple[memoryview, np.ndarray] | None:
-        block = next(blocks, None)
-        return None if block is None else (block, line_ends(block))
-
-    with ThreadPoolExecutor(1) as reader:
-        coming = reader.submit(read)
-        while (found := coming.result()) is not None:
-            coming = reader.submit(read)
-            yield found
-
-
-def _blocks(stream: Any, part: Part) -> Iterator[memoryview]:
-    """The lines that begin in a part, whole ones. Of a line that is too long, its first part is given as a line.
+def _blocks(part: Part, open_file: Callable[[str], Any]) -> Generator[tuple[memoryview, np.ndarray]]:
+    """The lines that begin in a part, whole ones, and where they end. Of one that is too long, the first part.
 
     A block is good until the one after the next is asked for: to be given new memory for each takes as long as to
     read it.
     """
-    at, end = _first_line(stream, part.start), part.end
     room, other = bytearray(CHUNK), bytearray(CHUNK)
     kept = 0  # at the front of the room: the beginning of a line
-    while at < end:
-        filled = kept + stream.readinto(memoryview(room)[kept:])
-        last = room.find(b"\n", max(end - 1 - at, 0), filled) + 1
-        if last or filled == kept:  # the end of the last line, or of the file
-            if last or kept:
-                yield memoryview(room)[: last or kept]
-            return
-        whole = room.rfind(b"\n", 0, filled) + 1
-        if not whole and filled <= MAX_LINE_BYTES:
-            room, kept = room if filled < len(room) else room + bytes(len(room)), filled
-            continue
-        if not whole:
-            room[filled - 1] = _NEW_LINE
-            whole, at = filled, at + skip_line(stream)
-        yield memoryview(room)[:whole]
-        at, kept = at + whole, filled - whole
-        other = other if len(other) > kept else bytearray(2 * kept)
-        other[:kept] = memoryview(room)[whole:filled]
-        room, other = other, room
+    with open_file(part.address) as stream:
+        at, end = _first_line(stream, part.start), part.end
+        while at < end:
+            filled = kept + stream.readinto(memoryview(room)[kept:])
+            last = room.find(b"\n", max(end - 1 - at, 0), filled) + 1
+            if last or filled == kept:  # the end of the last line, or of the file
+                if last or kept:
+                    yield _with_ends(memoryview(room)[: last or kept])
+                return
+            whole = room.rfind(b"\n", 0, filled) + 1
+            if not whole and filled <= MAX_LINE_BYTES + 1:
+                room, kept = room if filled < len(room) else room + bytes(len(room)), filled
+                continue
+            if not whole:
+                room[filled - 1] = _NEW_LINE
+                whole, at = filled, at + skip_line(stream)
+            yield _with_ends(memoryview(room)[:whole])
+            at, kept = at + whole, filled - whole
+            other = other if len(other) > kept else bytearray(2 * kept)
+            other[:kept] = memoryview(room)[whole:filled]
+            room, other = other, room
+
+
+def _with_ends(lines: memoryview) -> tuple[memoryview, np.ndarray]:
+    return lines, line_ends(lines)
 
 
 def _read_one_by_one(lines: bytes, on_bad: Callable[[int, str], None], number: int) -> Columns | None:

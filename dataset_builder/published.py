@@ -20,7 +20,7 @@ try:
 except ImportError:  # beside a loading script, where asid_hf is not installed
     from .errors import CaptionFileError
 
-from .sources import as_extra, clean_caption, named_attributes
+from .sources import MAX_LINE_BYTES, as_extra, clean_caption, named_attributes
 
 _OPENS, _CLOSES, _NEW_LINE = b"{}\n"
 
@@ -58,7 +58,7 @@ if msgspec is not None:
         video_id: str = ""
         attributes: tuple[str, ...] = ()
         duration: int | float | None = None
-        answer_form: str | None = None
+        answer_form: str | msgspec.UnsetType = msgspec.UNSET
 
     _DECODERS = tuple(msgspec.json.Decoder(kind).decode_lines for kind in (_Line, _ToldLine))
 
@@ -81,7 +81,7 @@ def published_columns(lines: bytes | memoryview, ends: np.ndarray) -> Columns | 
         >>> published_columns(b"nonsense", line_ends(b"nonsense")) is None
         True
     """
-    if msgspec is None or lines[-2:] != b"}\n":
+    if msgspec is None or lines[-2:] != b"}\n" or _has_too_long_a_line(lines, ends):
         return None
     rows = _decoded(lines)
     if not rows or not _is_one_object_a_line(lines, ends, len(rows)):
@@ -127,6 +127,10 @@ def line_ends(lines: bytes | memoryview) -> np.ndarray:
     return np.flatnonzero(np.frombuffer(lines, np.uint8) == _NEW_LINE)
 
 
+def _has_too_long_a_line(lines: bytes | memoryview, ends: np.ndarray) -> bool:
+    return len(lines) > MAX_LINE_BYTES and int(np.diff(ends, prepend=-1).max()) > MAX_LINE_BYTES + 1
+
+
 def _is_one_object_a_line(lines: bytes | memoryview, ends: np.ndarray, count: int) -> bool:
     """msgspec takes two objects on one line, and one on two lines, too."""
     data = np.frombuffer(lines, np.uint8)
@@ -136,5 +140,5 @@ def _is_one_object_a_line(lines: bytes | memoryview, ends: np.ndarray, count: in
 
 
 def _extra_of(row: _ToldLine) -> str | None:
-    told = {"duration": row.duration, "answer_form": row.answer_form}
-    return as_extra({key: value for key, value in told.items() if value is not None})
+    told = {} if row.duration is None else {"duration": row.duration}
+    return as_extra(told if row.answer_form is msgspec.UNSET else {**told, "answer_form": row.answer_form})

@@ -23,7 +23,7 @@ from asid_hf.errors import InputError
 NAME = "asid-1m"
 NAMES = (NAME, PUBLISHED, f"hf://datasets/{PUBLISHED}")
 _BUILDER = "asid_hf.dataset_builder.asid_1m"
-_MAKE_ROWS = tuple("asid_1m choice derive joined lines published reading release sources videos".split())
+_MAKE_ROWS = tuple("ahead asid_1m choice derive joined lines published reading release sources videos".split())
 _PUBLISHED = f"hf://datasets/{PUBLISHED}@"
 _SHARED = ("media_archive", "schema", "instructions")
 _MARK = "leads_to_asid_1m"
@@ -50,7 +50,7 @@ def register() -> bool:
         warnings.warn(
             f'datasets {datasets.__version__} does not let "{NAME}" be registered. Use '
             'asid_hf.dataset_builder.asid_1m.Asid1M("all_attributes", data_dir=...) instead of load_dataset.',
-            stacklevel=3,
+            stacklevel=2,
         )
         return False
 

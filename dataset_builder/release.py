@@ -29,6 +29,7 @@ VERIFIED = "verified"
 _REPO = re.compile(r"(?:hf://)?(?:datasets/)?([\w][\w.\-]*/[\w][\w.\-]*)(?:@([\w./\-]+))?/?")
 UNKNOWN = 2**62
 _DEPTH = 3  # of the files of a release: annotations/<group>/train
+_PARTS = ("annotations", "data", "videos")
 LINE_SPLITS = ("train", "validation")
 """Folders of the published layout; of the published dataset there is only the first."""
 _HUB = "hf://datasets/"
@@ -188,9 +189,11 @@ def _find_here(place: _Folder, config: str, wanted: list[str] | None, derive: bo
         return _find(place, config, wanted, derive)
     except InputError as error:
         for parent in list(Path(place.root).parents)[:_DEPTH]:
+            if Path(place.root).relative_to(parent).parts[0] not in _PARTS:
+                continue
             try:
-                _find(_Folder(str(parent)), config, None, derive)
-            except InputError:
+                _find(_Folder(str(parent)), config, wanted, derive)
+            except (InputError, OSError):  # or a folder that may not be looked into
                 continue
             raise InputError(f"{error} The folder of the whole release is {parent}.") from None
         raise

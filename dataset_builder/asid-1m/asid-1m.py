@@ -8,6 +8,7 @@ the files beside this one are links to its own. To put the script elsewhere, cop
 """
 
 # `datasets` copies the files that a script imports in lines like these, and looks for no more in them: so here are all.
+from .ahead import read_ahead
 from .asid_1m import Asid1M, Asid1MConfig
 from .choice import Choice
 from .derive import SUBSET_SIZES
@@ -37,6 +38,7 @@ __all__ = [
     "find_files",
     "match_videos",
     "published_columns",
+    "read_ahead",
     "read_captions",
     "read_member",
     "read_rejects",

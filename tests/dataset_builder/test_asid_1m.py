@@ -152,6 +152,15 @@ def test_a_folder_inside_a_release_is_told_which_is_the_whole(tmp_path: Path, pa
         Asid1M(config_name="raw", data_dir=str(release / part))
 
 
+def test_a_folder_beside_a_release_is_not_told_to_be_part_of_it(tmp_path: Path) -> None:
+    write_release(tmp_path, 1, ["finevideo"], ["raw"])
+    (tmp_path / "other").mkdir()
+    with pytest.raises(InputError, match=r"Check the folder\.$"):
+        Asid1M(config_name="raw", data_dir=str(tmp_path / "other"))
+    with pytest.raises(InputError, match=r"of the groups mine it has none\.$"):
+        Asid1M(config_name="raw", data_dir=str(tmp_path / "annotations" / "finevideo"), groups=["mine"])
+
+
 def test_durations_are_chosen_by_the_row_else_by_the_range_of_its_group(tmp_path: Path) -> None:
     group = "0_30_s_youtube_v0_1"
     lines = [published_line("Tell.", "x", f"{n}.mp4", duration=n) for n in (5, 25)] + [

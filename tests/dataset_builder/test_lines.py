@@ -42,6 +42,7 @@ VARIED = {
     "with what a build adds": [{**GOOD, "video_id": "ep1/a", "duration": 3.25, "answer_form": "json"}] * 2,
     "a whole number as duration": [{**GOOD, "duration": 3}],
     "no number as duration": [{**GOOD, "duration": None}, {**GOOD, "duration": True}, {**GOOD, "duration": "3"}],
+    "no text as the form of an answer": [GOOD, {**GOOD, "answer_form": None}, {**GOOD, "answer_form": ""}],
     "attributes in another spelling": [{**GOOD, "attributes": ["Narrative elements", "scene"]}],
     "attributes that are none": [{**GOOD, "attributes": ["smell"]}, {**GOOD, "attributes": []}],
     "tags inside the caption are its text": [published_line("Tell.", "A <video> element and an <audio> tag.", "a.mp4")],
@@ -296,3 +297,24 @@ def test_a_stream_that_gives_less_than_it_is_asked_for_is_read_whole(
     part = Part("x", "x", "g", "raw", 0, len(data))
     found = pa.concat_tables(read_tables(part, lambda _: Slow(data), pytest.fail)).to_pylist()
     assert [row["caption"] for row in found] == [row["messages"][1]["content"] for row in rows]
+
+
+@pytest.mark.parametrize("most", [100_000, 2**30], ids=["by and by", "at once"])
+@pytest.mark.parametrize(("length", "fits"), [(0, True), (1, False), (2, False), (2**20, False)])
+def test_a_line_that_is_too_long_is_refused_however_it_is_read(
+    length: int, fits: bool, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Slow(io.BytesIO):
+        def readinto(self, buffer: memoryview) -> int:
+            return super().readinto(buffer[:most])
+
+    limit = len(json.dumps(published_line("Tell.", "", "a.mp4"))) + 300_000
+    for module in (lines_module, published, sources):
+        monkeypatch.setattr(module, "MAX_LINE_BYTES", limit)
+    line = json.dumps(published_line("Tell.", "w" * (300_000 + length), "a.mp4"))
+    data = f"{json.dumps(GOOD)}\n{line}\n{json.dumps(GOOD)}\n".encode()
+    bad: list[BadLine] = []
+    tables = read_tables(Part("x", "x", "g", "raw", 0, len(data)), lambda _: Slow(data), bad.append)
+    assert sum(map(len, tables)) == (3 if fits else 2)
+    assert [line.line for line in bad] == ([] if fits else [2])
+    assert all("longer than" in line.message for line in bad)
