@@ -38,7 +38,9 @@ def read_ahead(items: Generator[T]) -> Iterator[T]:
                 made.put((_END, error))
         items.close()
 
-    thread, home = threading.Thread(target=make, name="read_ahead", daemon=True), os.getpid()
+    thread = threading.Thread(target=make, name="read_ahead", daemon=True)
+    # Held here: this may be left when Python ends, which takes the modules away first.
+    getpid, is_finalizing, patience, home = os.getpid, sys.is_finalizing, _PATIENCE, os.getpid()
     try:
         thread.start()
     except RuntimeError:  # there are too many, or Python is about to end
@@ -47,7 +49,7 @@ def read_ahead(items: Generator[T]) -> Iterator[T]:
     asked.put(True)
     try:
         while True:
-            if os.getpid() != home and made.empty():
+            if getpid() != home and made.empty():
                 if items.gi_running:
                     raise RuntimeError("This process was forked off amid a reading: begin it anew here.")
                 yield from items
@@ -61,5 +63,5 @@ def read_ahead(items: Generator[T]) -> Iterator[T]:
             yield item
     finally:
         asked.put(False)
-        if os.getpid() == home and not sys.is_finalizing():
-            thread.join(_PATIENCE)
+        if getpid() == home and not is_finalizing():
+            thread.join(patience)

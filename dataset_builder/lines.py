@@ -148,7 +148,7 @@ def _read_one_by_one(lines: bytes, on_bad: Callable[[int, str], None], number: i
     found = []
     for line in lines.split(b"\n"):
         number += 1
-        if line and not line.isspace():
+        if line.strip() or len(line) > MAX_LINE_BYTES:  # of one that is too long, there is more
             try:
                 found.append(fields_of(line))
                 continue

@@ -159,3 +159,13 @@ for item in read_ahead(stuck()):
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=30)
     assert "KeyboardInterrupt" in said
+
+
+def test_what_is_left_open_when_python_ends_ends_without_a_word() -> None:
+    code = """
+from asid_hf.dataset_builder.ahead import read_ahead
+items = read_ahead(number for number in range(3))
+print(next(items))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("0\n", "")

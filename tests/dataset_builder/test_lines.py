@@ -318,3 +318,11 @@ def test_a_line_that_is_too_long_is_refused_however_it_is_read(
     assert sum(map(len, tables)) == (3 if fits else 2)
     assert [line.line for line in bad] == ([] if fits else [2])
     assert all("longer than" in line.message for line in bad)
+
+
+def test_a_caption_behind_too_much_white_space_is_not_dropped_without_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (lines_module, published, sources):
+        monkeypatch.setattr(module, "MAX_LINE_BYTES", 1000)
+    monkeypatch.setattr(lines_module, "CHUNK", 500)
+    rows, bad = read(b" " * 5000 + json.dumps(GOOD).encode() + b"\n" + b" " * 300 + b"\n" + json.dumps(GOOD).encode())
+    assert (len(rows), [line.line for line in bad]) == (1, [1])
