@@ -135,7 +135,7 @@ def test_a_line_longer_than_what_is_read_at_once(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_line_without_end_is_named_and_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (lines_module, sources):
+    for module in (lines_module, published, sources):
         monkeypatch.setattr(module, "MAX_LINE_BYTES", 1000)
     monkeypatch.setattr(lines_module, "CHUNK", 256)
     line = json.dumps(GOOD).encode() + b"\n"
@@ -203,7 +203,7 @@ LINES_OF_NOISE, LINES_CUT_UP, ROUNDS = 40, 160, 50  # ten thousand lines in all
 def test_ten_thousand_broken_lines_are_each_a_row_or_named(
     tmp_path, monkeypatch: pytest.MonkeyPatch, noise: list[bytes], seed: int, part: int
 ) -> None:
-    for module in (lines_module, sources):
+    for module in (lines_module, published, sources):
         monkeypatch.setattr(module, "MAX_LINE_BYTES", 20_000)  # so that some are too long
     rng = random.Random(seed)
     lines = [mutilated(rng) for _ in range(LINES_CUT_UP)] + [line.replace(b"\n", b"\r") for line in noise]
