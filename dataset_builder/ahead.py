@@ -34,7 +34,7 @@ def read_ahead(items: Generator[T]) -> Iterator[T]:
         while asked.get():
             try:
                 made.put((next(items, _END), None))
-            except BaseException as error:
+            except BaseException as error:  # whatever it is: raised where the item is asked for
                 made.put((_END, error))
         items.close()
 
