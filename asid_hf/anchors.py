@@ -109,6 +109,45 @@ def parse_anchors(text: str) -> list[Anchor]:
     return [anchor for i, anchor in enumerate(found) if not i or anchor.start >= found[i - 1].end]
 
 
+_FIRST = re.compile(r"^(?:in|within|during|over|for|throughout)\b", re.IGNORECASE)
+_TIME = re.compile(rf"{_TIMED}|{_NUMBER}(?=\s{{0,3}}(?:to|until|till|through|and|-|–|—|~)\b|\s{{0,3}}[-–—~])", re.IGNORECASE)
+
+
+def shift_anchors(text: str, seconds: float) -> str:
+    """Move the times that a text names, as when it tells of a part of a clip; how long something lasts stays.
+
+    Args:
+        text: prose.
+        seconds: how far each is moved; whole numbers stay whole where it is whole.
+
+    Returns:
+        The text with its times in seconds, all else as it was.
+
+    Example:
+        >>> shift_anchors("At 3s, he waves for 2 seconds, from 0:04 to 0:06, [0:07].", 60)
+        'At 63s, he waves for 2 seconds, from 64s to 66s, [67s].'
+    """
+    if not seconds:
+        return text
+    parts, done = [], 0
+    for anchor in parse_anchors(text):
+        if anchor.kind == "duration" or anchor.malformed:
+            continue
+        moved = [f"{round(time + seconds, 1):g}s" for time in anchor.times]
+        parts += [text[done : anchor.start], _moved(anchor.span, moved)]
+        done = anchor.end
+    return "".join([*parts, text[done:]])
+
+
+def _moved(span: str, times: list[str]) -> str:
+    """A span with other times; what begins with the clip ("in the first 5 seconds") no longer does."""
+    if _FIRST.match(span):
+        from_ = "From" if span[0].isupper() else "from"
+        return f"{from_} {times[0]} to {times[1]}"
+    left = iter(times)
+    return _TIME.sub(lambda match: next(left, match[0]), span)
+
+
 def _read(text: str, match: re.Match) -> Anchor | None:
     shape = match.lastgroup
     if text.startswith(_NO_ANCHOR_BEHIND, match.end()) or _DECADE.search(match.group()):

@@ -55,6 +55,10 @@ class InputError(AsidError):
     """Command or function arguments that cannot be carried out as given."""
 
 
+class CheckpointError(InputError):
+    """A model's checkpoint that lacks weights, has others, or is of another kind."""
+
+
 class OutputError(AsidError):
     """An output folder that cannot be written, or that another configuration wrote."""
 

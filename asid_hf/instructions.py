@@ -19,6 +19,12 @@ VERSION = 1
 ANSWERS = ("text", "json")
 """How an answer is written: prose (one paragraph; of several attributes one labelled paragraph each), or JSON."""
 
+SYSTEM_PROMPT = (
+    "You describe videos from what can be seen and heard in them. Give times in whole seconds from the start of the "
+    "video, never beyond its end, quote speech word for word, and claim nothing that the video does not show."
+)
+"""The one system turn, in training and in use."""
+
 ALL = (
     "Describe the video in detail: {attributes}. Write your answer as one coherent paragraph.",
     "Watch and listen to the whole video, then describe it thoroughly. Cover {attributes}, and name the times at which "

@@ -11,7 +11,18 @@ from pathlib import Path
 import pytest
 
 from asid_hf import instructions
-from asid_hf.instructions import ALL, ANSWERS, JSON, SEVERAL, SINGLE, VERSION, asked_attributes, draw, draw_instruction
+from asid_hf.instructions import (
+    ALL,
+    ANSWERS,
+    JSON,
+    SEVERAL,
+    SINGLE,
+    SYSTEM_PROMPT,
+    VERSION,
+    asked_attributes,
+    draw,
+    draw_instruction,
+)
 from asid_hf.schema import ATTRIBUTES, canonical_attribute
 
 DIGESTS = {
@@ -22,6 +33,8 @@ PROMPTS = Path(__file__).parents[2] / "shared/data/benchmarks/attribute_prompts.
 
 def test_a_changed_text_has_a_new_version() -> None:
     found = hashlib.sha256(json.dumps([ALL, SINGLE, SEVERAL, JSON]).encode()).hexdigest()[:16]
+    system = hashlib.sha256(SYSTEM_PROMPT.encode()).hexdigest()[:16]
+    assert system == "610fc8b9adac0479", "the system prompt was changed: captioners trained with the old one keep it in their config"
     assert DIGESTS.get(VERSION) == found, f'the pools were changed: raise VERSION and add {VERSION + 1}: "{found}"'
 
 

@@ -1,0 +1,370 @@
+"""Captioning: clips become rows, rows of like length become batches, batches become captions.
+
+While one batch is being written, the clips of the next are opened. A clip that cannot be read gives a caption that says
+so, and the others go on.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+try:
+    from asid_hf.errors import InputError, MediaError
+    from asid_hf.instructions import draw_instruction
+    from asid_hf.schema import ATTRIBUTES, canonical_attribute
+except ImportError:  # beside the remote code on the Hub, where asid_hf is not installed
+    from .errors import InputError, MediaError
+    from .instructions import draw_instruction
+    from .schema import ATTRIBUTES, canonical_attribute
+
+from .captions import FORMATS, Caption, labelled, read_answer
+from .configuration_asid_captioner import MEDIA
+from .windows import merge_texts, windows_of
+from .writing import Written, write_rows
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from .configuration_asid_captioner import AsidCaptionerConfig
+    from .processing_asid_captioner import AsidCaptionerProcessor
+    from .rows import Row
+
+AHEAD = 2  # batches that are opened and sorted by length together
+
+
+@dataclass(frozen=True)
+class CaptionRequest:
+    """What is asked of clips, and how it is written.
+
+    Args:
+        attributes: what to describe, canonical names in order.
+        format: "text" or "json".
+        instruction: words of your own to ask with; drawn from the pools by clip and seed where it is None.
+        system_prompt: the system turn.
+        max_new_tokens: most tokens written a clip (a window, where there are several).
+        seed: of the instruction and, where `do_sample` is set, of the words: a batch is drawn together.
+        batch_size: rows written at a time.
+        max_length: most tokens of a row with its media; a clip is fitted into it. None: what the model's positions
+            leave beside `max_new_tokens`.
+        window: s; a longer clip is captioned in windows of this length whose texts are merged. None: never.
+        overlap: s by which windows overlap.
+        load_audio_from_video: whether clips are heard.
+        allow_remote: whether http(s) addresses are opened.
+        anchor_guard, loop_guard, json_guard: no times that the clip does not have; no repetition; JSON with all keys.
+        num_workers: threads that open clips ahead.
+        media: changes to the media budget.
+        generation: further arguments of `generate`, as do_sample, temperature, repetition_penalty.
+        on_caption: called with (place, caption) as soon as a clip is done; clips are not done in order.
+
+    Raises:
+        InputError: a value that is not allowed.
+
+    Example:
+        >>> CaptionRequest(attributes=("speech",)).format
+        'text'
+    """
+
+    attributes: tuple[str, ...] = ATTRIBUTES
+    format: str = "text"
+    instruction: str | None = None
+    system_prompt: str = ""
+    max_new_tokens: int = 4096
+    seed: int = 0
+    batch_size: int = 1
+    max_length: int | None = None
+    window: float | None = None
+    overlap: float = 5.0
+    load_audio_from_video: bool = True
+    allow_remote: bool = False
+    anchor_guard: bool = True
+    loop_guard: bool = True
+    json_guard: bool = True
+    num_workers: int = 1
+    media: dict = field(default_factory=dict)
+    generation: dict = field(default_factory=dict)
+    on_caption: Callable[[int, Caption], None] | None = None
+
+    def __post_init__(self) -> None:
+        if self.format not in FORMATS:
+            raise InputError(f"format={self.format!r}. Allowed: {', '.join(FORMATS)}.")
+        for name, least in (("max_new_tokens", 1), ("batch_size", 1), ("num_workers", 1)):
+            if getattr(self, name) < least:
+                raise InputError(f"{name}={getattr(self, name)}. It has to be {least} or more.")
+        if self.window is not None and not 0 <= self.overlap < self.window:
+            raise InputError(f"window={self.window}, overlap={self.overlap}: 0 <= overlap < window, in seconds.")
+
+    @classmethod
+    def of(cls, config: AsidCaptionerConfig, attributes: Iterable[str] | None = None, **options: Any) -> CaptionRequest:
+        """A request with a configuration's own attributes, system prompt, budget and generation where none are given.
+
+        Arguments of `generate` and of the media budget may stand among the options.
+
+        Raises:
+            InputError: an option or an attribute that is none.
+        """
+        names = {one.name for one in fields(cls)}
+        media = {name: options.pop(name) for name in list(options) if name in MEDIA}
+        unknown = [name for name in options if name not in names and name not in _GENERATION]
+        if unknown:
+            raise InputError(f"No options of caption(): {', '.join(unknown)}. Allowed: {', '.join(sorted(names))}.")
+        generation = {name: options.pop(name) for name in list(options) if name not in names}
+        defaults = dict(config.generation)
+        longest = defaults.pop("max_new_tokens", 4096)
+        return cls(
+            attributes=_canonical(config.attributes if attributes is None else attributes),
+            system_prompt=options.pop("system_prompt", config.system_prompt),
+            max_new_tokens=options.pop("max_new_tokens", longest),
+            media={**config.media, **(options.pop("media", None) or {}), **media},
+            generation={**defaults, **(options.pop("generation", None) or {}), **generation},
+            **options,
+        )
+
+    def ask(self, clip: Any) -> str:
+        """The instruction for a clip: the same clip and seed, the same words."""
+        return self.instruction or draw_instruction(self.attributes, clip_id(clip), self.seed, self.format)
+
+
+_GENERATION = (
+    *("do_sample", "temperature", "top_p", "top_k", "min_p", "repetition_penalty", "no_repeat_ngram_size"),
+    *("num_beams", "length_penalty", "cache_implementation", "stop_strings"),
+)
+
+
+def clip_id(clip: Any) -> str:
+    """What a clip is called: its file's name without its ending; "" where it has none.
+
+    Example:
+        >>> clip_id("/videos/a.b.mp4"), clip_id(b"...")
+        ('a.b', '')
+    """
+    path = clip.get("path") if isinstance(clip, dict) else clip
+    return os.path.splitext(os.path.basename(os.fsdecode(path)))[0] if isinstance(path, str | os.PathLike) else ""
+
+
+class _Part(NamedTuple):
+    """One window of one clip, ready to be captioned."""
+
+    clip: int
+    number: int
+    instruction: str
+    row: Row
+    duration: float
+
+
+def caption_clips(
+    model: PreTrainedModel, processor: AsidCaptionerProcessor, clips: Any, request: CaptionRequest
+) -> list[Caption]:
+    """Caption clips; see `AsidCaptionerForConditionalGeneration.caption`.
+
+    Example:
+        >>> caption_clips(model, processor, ["a.mp4"], CaptionRequest(batch_size=4))  # doctest: +SKIP
+    """
+    clips = list(clips) if isinstance(clips, list | tuple) else [clips]
+    done: list[Caption | None] = [None] * len(clips)
+    texts: dict[int, dict[int, tuple[_Part, Written]]] = {}
+    counts: dict[int, int] = {}
+
+    def finish(place: int, caption: Caption) -> None:
+        done[place] = caption
+        if request.on_caption is not None:
+            request.on_caption(place, caption)
+
+    for parts in _buckets(_opened(model, processor, clips, request, counts, finish), request.batch_size):
+        for part, written in zip(parts, write_rows(model, processor, parts, request), strict=True):
+            texts.setdefault(part.clip, {})[part.number] = (part, written)
+            if len(texts[part.clip]) == counts[part.clip]:
+                own = texts.pop(part.clip)
+                finish(part.clip, _caption([own[number] for number in sorted(own)], request))
+    return done
+
+
+def _opened(
+    model: PreTrainedModel,
+    processor: AsidCaptionerProcessor,
+    clips: list,
+    request: CaptionRequest,
+    counts: dict[int, int],
+    finish: Callable[[int, Caption], None],
+) -> Iterator[_Part]:
+    """The windows of all clips, in order, opened ahead by threads; what cannot be read is finished at once."""
+    most = request.max_length or _context(model, request)
+    with ThreadPoolExecutor(request.num_workers, thread_name_prefix="caption") as pool:
+        waiting: deque = deque()
+        left = iter(enumerate(clips))
+        for place, clip in left:
+            waiting.append((place, pool.submit(lambda p, c: list(_parts(processor, p, c, request, most)), place, clip)))
+            if len(waiting) > request.num_workers:
+                yield from _taken(waiting, counts, finish)
+        while waiting:
+            yield from _taken(waiting, counts, finish)
+
+
+def _taken(waiting: deque, counts: dict[int, int], finish: Callable[[int, Caption], None]) -> list[_Part]:
+    place, future = waiting.popleft()
+    try:
+        parts = future.result()
+    except (MediaError, InputError) as error:
+        finish(place, Caption("", finish_reason="error", error=str(error)))
+        return []
+    counts[place] = len(parts)
+    return parts
+
+
+def _parts(
+    processor: AsidCaptionerProcessor, place: int, clip: Any, request: CaptionRequest, most: int | None
+) -> Iterator[_Part]:
+    """The windows of one clip; how many there are is known when the first is open."""
+    first = _row(processor, clip, request, most, (0.0, request.window))
+    whole = first.clips[0]["whole"] if first.clips else 0.0
+    windows = [(0.0, None)]
+    if request.window is not None and whole > request.window:
+        windows = windows_of(whole, request.window, request.overlap)
+    for number, span in enumerate(windows):
+        row = first if number == 0 else _row(processor, clip, request, most, span)
+        yield _Part(place, number, request.ask(clip), row, row.clips[0]["duration"] if row.clips else 0.0)
+
+
+def _row(
+    processor: AsidCaptionerProcessor, clip: Any, request: CaptionRequest, most: int | None, span: tuple
+) -> Row:
+    kind = "image" if is_image(clip) else "video"
+    text = processor.apply_chat_template(
+        conversation(clip, request, kind), tokenize=False, add_generation_prompt=True
+    )
+    media: dict = {"image": iter([]), "video": iter([]), "audio": iter([])} | {kind: iter([clip])}
+    opening = {"start": span[0], "end": span[1]} if kind == "video" and request.window is not None else {}
+    return processor.row(
+        text,
+        media,
+        max_length=most,
+        load_audio_from_video=request.load_audio_from_video,
+        allow_remote=request.allow_remote,
+        **request.media,
+        **opening,
+    )
+
+
+def conversation(clip: Any, request: CaptionRequest, kind: str = "video") -> list[dict]:
+    """The turns that ask about a clip, as in training: the system turn; the clip, then the instruction.
+
+    Example:
+        >>> [turn["role"] for turn in conversation("a.mp4", CaptionRequest(system_prompt="You describe."))]
+        ['system', 'user']
+    """
+    parts = [{"type": kind, kind: clip}, {"type": "text", "text": request.ask(clip)}]
+    system = [{"role": "system", "content": [{"type": "text", "text": request.system_prompt}]}]
+    return [*(system if request.system_prompt else []), {"role": "user", "content": parts}]
+
+
+def is_image(clip: Any) -> bool:
+    """Whether a still image was given, not a clip: a PIL image, or a file that is called like one.
+
+    Example:
+        >>> is_image("a.jpg"), is_image("a.mp4")
+        (True, False)
+    """
+    path = clip.get("path") if isinstance(clip, dict) else clip
+    if isinstance(path, str | os.PathLike):
+        return os.fsdecode(path).lower().endswith((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"))
+    return type(clip).__module__.split(".")[0] == "PIL"
+
+
+def _buckets(parts: Iterable[_Part], batch_size: int) -> Iterator[list[_Part]]:
+    """Batches of rows of like length: little of a batch is padding."""
+    held: list[_Part] = []
+    for part in parts:
+        held.append(part)
+        if len(held) == batch_size * AHEAD:
+            held.sort(key=lambda one: one.row.length)
+            yield held[:batch_size]
+            held = held[batch_size:]
+    held.sort(key=lambda one: one.row.length)
+    while held:
+        yield held[:batch_size]
+        held = held[batch_size:]
+
+
+def _caption(windows: list[tuple[_Part, Written]], request: CaptionRequest) -> Caption:
+    """One caption of a clip's windows."""
+    answers = [read_answer(written.text, request.attributes, request.format) for _, written in windows]
+    notes = [part.row.clips[0] if part.row.clips else {} for part, _ in windows]
+    spans = [(note.get("offset", 0.0), note.get("offset", 0.0) + note.get("duration", 0.0)) for note in notes]
+    text, attributes = answers[0]
+    if len(windows) > 1:
+        named = [name for name in request.attributes if any(name in own for _, own in answers)]
+        attributes = {name: merge_texts([own.get(name, "") for _, own in answers], spans) for name in named}
+        text = labelled(attributes) if len(named) > 1 else merge_texts([own for own, _ in answers], spans)
+    tokens: dict[str, int] = {}
+    for part, written in windows:
+        for name, count in (*part.row.tokens.items(), ("new", written.tokens)):
+            tokens[name] = tokens.get(name, 0) + count
+    ends = [written.finish_reason for _, written in windows]
+    return Caption(
+        text=text,
+        attributes=attributes,
+        instruction=windows[0][0].instruction,
+        raw="\n\n".join(written.text for _, written in windows),
+        finish_reason=next((end for end in ends if end != "stop"), "stop"),
+        tokens=tokens,
+        duration=spans[-1][1],
+        windows=spans if len(windows) > 1 else [],
+        clips=notes,
+    )
+
+
+def stream_clip(
+    model: PreTrainedModel, processor: AsidCaptionerProcessor, clip: Any, request: CaptionRequest
+) -> Iterator[str]:
+    """Caption one clip piece by piece; see `AsidCaptionerForConditionalGeneration.stream_caption`.
+
+    What was said cannot be taken back: where the model wants a time that the clip does not have, it is kept from it, but
+    not asked to think again. A long clip is fitted into the context, not cut into windows.
+
+    Raises:
+        MediaError, InputError: the clip cannot be read.
+
+    Example:
+        >>> list(stream_clip(model, processor, "a.mp4", CaptionRequest()))  # doctest: +SKIP
+    """
+    from transformers import TextIteratorStreamer
+
+    request = replace(request, window=None, batch_size=1)
+    part = next(_parts(processor, 0, clip, request, request.max_length or _context(model, request)))
+    streamer = TextIteratorStreamer(processor.tokenizer, skip_prompt=True, skip_special_tokens=True)
+    failed: list[BaseException] = []
+
+    def write() -> None:
+        try:
+            write_rows(model, processor, [part], request, streamer)
+        except BaseException as error:  # raised again in the reader's thread
+            failed.append(error)
+            streamer.end()
+
+    writer = threading.Thread(target=write, name="stream caption", daemon=True)
+    writer.start()
+    yield from (piece for piece in streamer if piece)
+    writer.join()
+    if failed:
+        raise failed[0]
+
+
+def _canonical(attributes: Iterable[str]) -> tuple[str, ...]:
+    names = [attributes] if isinstance(attributes, str) else list(attributes)
+    try:
+        asked = {canonical_attribute(name) for name in names}
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    if not asked:
+        raise InputError(f"No attributes are asked for. Allowed: {', '.join(ATTRIBUTES)}; None for all.")
+    return tuple(name for name in ATTRIBUTES if name in asked)
+
+
+def _context(model: PreTrainedModel, request: CaptionRequest) -> int | None:
+    most = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    return None if most is None else most - request.max_new_tokens

@@ -1,0 +1,55 @@
+"""The code that goes to the Hub with a checkpoint, so that it opens where asid_hf is not installed."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+AUTO_MAP = {
+    "AutoConfig": "configuration_asid_captioner.AsidCaptionerConfig",
+    "AutoModel": "modeling_asid_captioner.AsidCaptionerForConditionalGeneration",
+    "AutoModelForMultimodalLM": "modeling_asid_captioner.AsidCaptionerForConditionalGeneration",
+    "AutoModelForImageTextToText": "modeling_asid_captioner.AsidCaptionerForConditionalGeneration",
+    "AutoProcessor": "processing_asid_captioner.AsidCaptionerProcessor",
+}
+"""Auto class -> file and class, as transformers reads it from a configuration."""
+
+_SIBLING = re.compile(r"^\s*from \.(\w+) import", re.MULTILINE)
+
+
+def code_files() -> dict[str, Path]:
+    """Name -> file of all the code that `AUTO_MAP` leads to.
+
+    A file is looked for beside this one, and then one folder up: in the package, the rooms below `captioner` lie there.
+
+    Example:
+        >>> "media_budget.py" in code_files()
+        True
+    """
+    here = Path(__file__).parent
+    files: dict[str, Path] = {}
+    wanted = {target.split(".")[0] for target in AUTO_MAP.values()}
+    while wanted:
+        name = f"{wanted.pop()}.py"
+        files[name] = here / name if (here / name).is_file() else here.parent / name
+        wanted |= {found for found in _SIBLING.findall(files[name].read_text("utf-8")) if f"{found}.py" not in files}
+    return dict(sorted(files.items()))
+
+
+def copy_code(folder: str | os.PathLike) -> None:
+    """Copy all the code that a checkpoint needs into its folder.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     copy_code(folder)
+        ...     "schema.py" in os.listdir(folder)
+        True
+    """
+    os.makedirs(folder, exist_ok=True)
+    for name, file in code_files().items():
+        target = Path(folder, name)
+        if not (target.exists() and target.samefile(file)):
+            shutil.copyfile(file, target)
