@@ -111,7 +111,7 @@ def load_adapter(model: PreTrainedModel, name: str | os.PathLike, merge: bool, *
         >>> load_adapter(model, "my-adapter", merge=True)  # doctest: +SKIP
     """
     _need_peft()
-    from peft import PeftConfig, PeftModel
+    from peft import PeftConfig, PeftModel, inject_adapter_in_model
     from peft.utils import load_peft_weights
 
     config = PeftConfig.from_pretrained(str(name), **hub)
@@ -126,7 +126,9 @@ def load_adapter(model: PreTrainedModel, name: str | os.PathLike, merge: bool, *
         whole = PeftModel(model, config)
         _set_weights(whole, {f"base_model.model.{key}": weight for key, weight in weights.items()}, str(name))
         return whole.merge_and_unload()
-    model.add_adapter(config)
+    # Not `model.add_adapter`: transformers 5.24 asks for a peft that is not out.
+    inject_adapter_in_model(config, model)
+    model.peft_config, model._hf_peft_config_loaded = {"default": config}, True
     _set_weights(model, weights, str(name))
     model.requires_grad_(False)
     return model.eval()

@@ -152,7 +152,9 @@ class AsidCaptionerForConditionalGeneration(Qwen2_5OmniThinkerForConditionalGene
     def processor(self) -> AsidCaptionerProcessor:
         """The processor that lies with the checkpoint, loaded when it is first wanted; it can be set, too."""
         if self._processor is None:
-            self._processor = AsidCaptionerProcessor.from_pretrained(self.config._name_or_path)
+            ours = __name__.startswith("asid_hf.")  # else this code came with the checkpoint, and is trusted already
+            more = {} if ours else {"trust_remote_code": True}
+            self._processor = AsidCaptionerProcessor.from_pretrained(self.config._name_or_path, **more)
         return self._processor
 
     @processor.setter

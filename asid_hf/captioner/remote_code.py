@@ -23,6 +23,8 @@ def code_files() -> dict[str, Path]:
     """Name -> file of all the code that `AUTO_MAP` leads to.
 
     A file is looked for beside this one, and then one folder up: in the package, the rooms below `captioner` lie there.
+    Where transformers laid out the code of a checkpoint, a configuration has only the files that it needs itself beside
+    it; the model and the processor have all.
 
     Example:
         >>> "media_budget.py" in code_files()
@@ -33,7 +35,10 @@ def code_files() -> dict[str, Path]:
     wanted = {target.split(".")[0] for target in AUTO_MAP.values()}
     while wanted:
         name = f"{wanted.pop()}.py"
-        files[name] = here / name if (here / name).is_file() else here.parent / name
+        found = next((folder / name for folder in (here, here.parent) if (folder / name).is_file()), None)
+        if found is None:
+            continue
+        files[name] = found
         wanted |= {found for found in _SIBLING.findall(files[name].read_text("utf-8")) if f"{found}.py" not in files}
     return dict(sorted(files.items()))
 
