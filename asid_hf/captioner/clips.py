@@ -98,7 +98,10 @@ def _within(clip: Clip, budget: Budget, sized: bool) -> Clip:
     frames, times = torch.as_tensor(clip.frames), clip.frame_times
     size = tuple(frames.shape[2:])
     even = max(1, min(len(frames), budget.max_frames) // 2 * 2)
-    count, wanted, fitted = fit_frames(budget, *size, even, samples, size if sized else None)
+    shown = (clip.probe.height, clip.probe.width)
+    count, wanted, fitted = fit_frames(budget, *shown, even, samples, size if sized else None)
+    if (count, wanted) == (len(frames), size):
+        return clip
     if count == 1 or len(frames) == 1:  # a lone picture is shown twice, again half-way through its showing
         times = np.array([times[0], (times[0] + clip.duration) / 2])
         frames = frames[:1].expand(2, -1, -1, -1)

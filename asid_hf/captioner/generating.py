@@ -15,15 +15,17 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 try:
+    from asid_hf.answers import labelled, read_answer
     from asid_hf.errors import InputError, MediaError
-    from asid_hf.instructions import draw_instruction
+    from asid_hf.instructions import ANSWERS, draw_instruction
     from asid_hf.schema import ATTRIBUTES, canonical_attribute
 except ImportError:  # beside the remote code on the Hub, where asid_hf is not installed
+    from .answers import labelled, read_answer
     from .errors import InputError, MediaError
-    from .instructions import draw_instruction
+    from .instructions import ANSWERS, draw_instruction
     from .schema import ATTRIBUTES, canonical_attribute
 
-from .captions import FORMATS, Caption, labelled, read_answer
+from .captions import Caption
 from .configuration_asid_captioner import MEDIA
 from .windows import merge_texts, windows_of
 from .writing import Written, write_rows
@@ -91,8 +93,8 @@ class CaptionRequest:
     on_caption: Callable[[int, Caption], None] | None = None
 
     def __post_init__(self) -> None:
-        if self.format not in FORMATS:
-            raise InputError(f"format={self.format!r}. Allowed: {', '.join(FORMATS)}.")
+        if self.format not in ANSWERS:
+            raise InputError(f"format={self.format!r}. Allowed: {', '.join(ANSWERS)}.")
         for name, least in (("max_new_tokens", 1), ("batch_size", 1), ("num_workers", 1)):
             if getattr(self, name) < least:
                 raise InputError(f"{name}={getattr(self, name)}. It has to be {least} or more.")

@@ -129,9 +129,9 @@ class AsidCaptionerForConditionalGeneration(Qwen2_5OmniThinkerForConditionalGene
         named = adapter_base(pretrained_model_name_or_path, **hub)
         if named is not None:
             kwargs.pop("revision", None)  # of the adapter
-            model = cls.from_pretrained(base or named, *model_args, **kwargs)
+            model, told = cls.from_pretrained(base or named, *model_args, output_loading_info=True, **kwargs)
             model = load_adapter(model, pretrained_model_name_or_path, merge_adapter, **hub)
-            return (model, {}) if output_loading_info else model
+            return (model, told) if output_loading_info else model
         model, told = super().from_pretrained(
             pretrained_model_name_or_path, *model_args, output_loading_info=True, **kwargs
         )

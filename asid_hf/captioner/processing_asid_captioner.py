@@ -50,6 +50,8 @@ class AsidCaptionerProcessor(Qwen2_5OmniProcessor):
         >>> inputs = processor.apply_chat_template(talk, tokenize=True, return_dict=True)  # doctest: +SKIP
     """
 
+    takes_clips = True
+
     def __init__(
         self,
         image_processor: Any = None,
@@ -211,7 +213,7 @@ class AsidCaptionerProcessor(Qwen2_5OmniProcessor):
         several = bool(conversation) and isinstance(conversation[0], list | tuple)
         talks = [list(talk) for talk in conversation] if several else [conversation]
         media: dict[str, list] = {"image": [], "video": [], "audio": []}
-        talks = [[self._laid_out(turn, media) for turn in talk] for talk in talks]
+        talks = [[self._laid_out(turn, media, tokenize) for turn in talk] for talk in talks]
         own = {name: kwargs.pop(name) for name in list(kwargs) if name in _OWN or name in MEDIA}
         kwargs.pop("load_audio_from_video", None)
         text = super().apply_chat_template(talks if several else talks[0], chat_template, tokenize=False, **kwargs)
@@ -221,8 +223,8 @@ class AsidCaptionerProcessor(Qwen2_5OmniProcessor):
         inputs = self(text, media["image"], media["video"], media["audio"], **asked)
         return inputs if return_dict else inputs["input_ids"]
 
-    def _laid_out(self, turn: dict, media: dict[str, list]) -> dict:
-        """A message for the template: its media are taken out, their places stay."""
+    def _laid_out(self, turn: dict, media: dict[str, list], needed: bool) -> dict:
+        """A message for the template: its media, `needed` or not, are taken out, their places stay."""
         content = turn.get("content")
         if isinstance(content, str) or content is None:
             self._check_words(content or "")
@@ -235,7 +237,7 @@ class AsidCaptionerProcessor(Qwen2_5OmniProcessor):
                 parts.append(part if isinstance(part, dict) else {"type": "text", "text": part})
                 continue
             found = next((part[key] for key in _PART_KEYS[kind] if part.get(key) is not None), None)
-            if found is None:
+            if found is None and needed:
                 raise InputError(f'A part of type "{kind}" without a medium: give it as {", ".join(_PART_KEYS[kind])}.')
             media[kind].append(found)
             parts.append({"type": kind, kind: ""})

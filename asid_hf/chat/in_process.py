@@ -15,7 +15,7 @@ from asid_hf.chat.local_model import LocalModel
 from asid_hf.chat.messages import ChatError, ChatReply, ChatRequest, OnFault
 from asid_hf.chat.model_spec import ModelSpec
 from asid_hf.chat.shown_clip import show
-from asid_hf.errors import EndpointError, MediaError, MissingExtraError
+from asid_hf.errors import EndpointError, InputError, MediaError, MissingExtraError
 
 
 class InProcess:
@@ -72,6 +72,8 @@ class InProcess:
             raise
         except MediaError as error:
             raise ChatError("media", str(error)) from error
+        except InputError as error:  # words alone that are more than the model takes
+            raise ChatError("rejected", str(error)) from error
         except Exception as error:  # of whatever a processor and a model make of an odd input
             fault = model.fault(error)
             raise ChatError(fault.kind, str(fault).replace(self.model, self.spec.name)) from error

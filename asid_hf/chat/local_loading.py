@@ -10,6 +10,7 @@ from asid_hf.chat.model_spec import ModelSpec
 from asid_hf.errors import EndpointError, MissingExtraError
 
 FEATURE, EXTRA = "an in-process model", "captioner"
+OMNIS = ("qwen2_5_omni_thinker", "asid_captioner")  # which our own class reads, where transformers' goes wrong
 
 
 def load_model(name: str) -> LocalModel:
@@ -28,10 +29,8 @@ def load_model(name: str) -> LocalModel:
     """
     try:
         import torch
-        from transformers import AutoProcessor
 
-        processor = AutoProcessor.from_pretrained(name, trust_remote_code=False)
-        kind = _kind(name)
+        kind, processor = _parts(name)
         accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
         spread = accelerator is not None and find_spec("accelerate") is not None
         model, told = kind.from_pretrained(
@@ -54,13 +53,18 @@ def load_model(name: str) -> LocalModel:
     return loaded
 
 
-def _kind(name: str) -> Any:
-    """The class to load a model with; of a model that also speaks, the part that thinks."""
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMultimodalLM
+def _parts(name: str) -> tuple[Any, Any]:
+    """The class to load a model with, and its processor; of a model that also speaks, the part that thinks."""
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMultimodalLM, AutoProcessor
 
-    config = AutoConfig.from_pretrained(name, trust_remote_code=False)
-    thinker = getattr(config, "thinker_config", None)
+    import asid_hf.captioner as own  # which makes its kind known, too
+    from asid_hf.captioner.checkpoints import adapter_base
+
+    base = adapter_base(name) or name
+    config = AutoConfig.from_pretrained(base, trust_remote_code=False)
+    thinker = getattr(config, "thinker_config", None) or config
+    if thinker.model_type in OMNIS:
+        return own.AsidCaptionerForConditionalGeneration, own.AsidCaptionerProcessor.from_pretrained(base)
     several = AutoModelForMultimodalLM._model_mapping
-    if type(thinker or config) in several:
-        return several[type(thinker or config)]
-    return AutoModelForCausalLM
+    kind = several[type(thinker)] if type(thinker) in several else AutoModelForCausalLM
+    return kind, AutoProcessor.from_pretrained(name, trust_remote_code=False)

@@ -90,7 +90,7 @@ class LocalModel:
         template = parameters.pop("chat_template_kwargs", {})
         seed = parameters.pop("seed", 0)
         settings = self._settings(parameters)
-        inputs = self.inputs(shown, template)
+        inputs = self.inputs(shown, template, settings.max_new_tokens)
         given = inputs["input_ids"].shape[1]
         clock = _Clock(time.monotonic() + seconds, stop)
         with torch.random.fork_rng(devices=_cuda(self.model.device)), torch.inference_mode():
@@ -134,30 +134,36 @@ class LocalModel:
         settings.update(**{"max_new_tokens": MOST_TOKENS, "max_length": None, **given, "do_sample": drawn})
         return settings
 
-    def inputs(self, shown: Shown, template: dict | None = None) -> Any:
+    def inputs(self, shown: Shown, template: dict | None = None, room: int = 0) -> Any:
         """What the model is given: tokens (1, n), and the tensors of what is shown, on its device.
 
         Args:
             shown: turns and what fills their places.
             template: more for the chat template.
+            room: tokens that are to be left for the reply, where clips can be fitted into what is left.
 
         Raises:
             ChatError: of kind rejected or media: more than the model takes.
+            MediaError, InputError: the same, of a processor of ours.
         """
         turns = shown.turns
         if self.processor is self.tokenizer:  # whose templates know text alone
             turns = [{**turn, "content": "\n".join(part["text"] for part in turn["content"])} for turn in turns]
         text = self.processor.apply_chat_template(turns, tokenize=False, add_generation_prompt=True, **(template or {}))
-        # The template has written the special tokens.
-        inputs = self.processor(text=[text], return_tensors="pt", add_special_tokens=False, **self._media(shown))
-        count, most = inputs["input_ids"].shape[1], _context(self.model)
+        most = _context(self.model)
+        if getattr(self.processor, "takes_clips", False):
+            inputs = self.processor(text, max_length=most and max(1, most - room), **_clips(shown))
+        else:  # the template has written the special tokens
+            inputs = self.processor(text=[text], return_tensors="pt", add_special_tokens=False, **self._media(shown))
+        count = inputs["input_ids"].shape[1]
         if most is not None and count > most:
             raise ChatError(
                 "rejected", f"The call has {count} tokens; {self.name} takes {most}. Lower max_frames or max_pixels."
             )
         inputs = inputs.to(self.model.device)
         for name, value in inputs.items():
-            if hasattr(value, "is_floating_point") and value.is_floating_point():
+            exact = name == "video_second_per_grid"  # a time axis does not bear 8 bits
+            if not exact and hasattr(value, "is_floating_point") and value.is_floating_point():
                 inputs[name] = value.to(self.model.dtype)
         if shown.in_film and "use_audio_in_video" in inspect.signature(self.model.forward).parameters:
             inputs["use_audio_in_video"] = True
@@ -190,6 +196,14 @@ class LocalModel:
                 f"The clip's sound lasts {len(sound) / SAMPLE_RATE:.1f} s; {self.name} hears "
                 f"{most / SAMPLE_RATE:g} s. Say so as max_seconds.",
             )
+
+
+def _clips(shown: Shown) -> dict:
+    """What a processor that takes clips is given: films with their sound, and pictures as large as they are."""
+    media: dict = {"images": shown.images, "videos": [shown.film] if shown.film is not None else []}
+    if shown.sound is not None and not shown.in_film:
+        media["audio"] = [{"audio": shown.sound}]
+    return {**media, "min_pixels": 4 * 28 * 28, "frame_pixels": 16384 * 28 * 28}
 
 
 class _Clock:

@@ -9,7 +9,9 @@ import typer
 from typer.core import TyperGroup
 
 from asid_hf.cli.build import build
+from asid_hf.cli.caption import caption
 from asid_hf.cli.describe import describe
+from asid_hf.cli.export import export
 from asid_hf.cli.ledger import app as ledger
 from asid_hf.cli.printable import printable
 from asid_hf.cli.replay import replay
@@ -57,6 +59,8 @@ app.command()(verify)
 app.command()(replay)
 app.command()(build)
 app.command()(describe)
+app.command()(caption)
+app.command()(export)
 app.add_typer(ledger, name="ledger")
 
 

@@ -293,9 +293,8 @@ def test_a_clip_that_cannot_be_shown_is_a_fault_of_its_own(omni: Path, clips: di
     broken, long, fine = answers(
         spec, *(request(spec, video(path)) for path in (tmp_path / "broken.mp4", clips["long"], clips["loud"]))
     )
-    assert (broken.kind, long.kind) == ("media", "media")
-    assert "lasts 12.0 s" in str(long) and "hears 10 s" in str(long)
-    assert isinstance(fine, ChatReply)
+    assert broken.kind == "media"
+    assert isinstance(long, ChatReply) and isinstance(fine, ChatReply)
     (limited,) = answers(
         limit := spec_of(omni, accepts=("video",), max_seconds=2.0), request(limit, video(clips["loud"]))
     )
@@ -304,8 +303,19 @@ def test_a_clip_that_cannot_be_shown_is_a_fault_of_its_own(omni: Path, clips: di
     assert two.kind == "rejected"
 
 
-def test_a_failed_call_fails_alike_offline(omni: Path, clips: dict[str, Path], tmp_path: Path) -> None:
+def test_an_omni_is_our_captioner_which_fits_a_clip_into_its_context(omni: Path, clips: dict[str, Path]) -> None:
+    from asid_hf.captioner import AsidCaptionerForConditionalGeneration
+
+    assert type(load_model(str(omni)).model) is AsidCaptionerForConditionalGeneration
     spec = spec_of(omni, accepts=("video", "audio"))
+    model = load_model(str(omni))
+    call = show(request(spec, video(clips["long"])), spec, model.sound_in_film)
+    whole = model.inputs(call)["input_ids"].shape[1]
+    assert model.inputs(call, room=4096 - whole + 3)["input_ids"].shape[1] <= whole - 3
+
+
+def test_a_failed_call_fails_alike_offline(omni: Path, clips: dict[str, Path], tmp_path: Path) -> None:
+    spec = spec_of(omni, accepts=("video", "audio"), max_seconds=2.0)
     ledger = Ledger(tmp_path / "ledger.sqlite")
     told = []
     for offline in (False, True):

@@ -1,0 +1,217 @@
+"""Captioning folders of videos: a model here, on one GPU or several, or behind an OpenAI-compatible endpoint."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from asid_hf.errors import InputError, MissingExtraError
+from asid_hf.evaluation.predictions import Predictions, prompt_id
+from asid_hf.instructions import ANSWERS, SYSTEM_PROMPT, draw_instruction
+from asid_hf.schema import ATTRIBUTES, canonical_attribute
+from asid_hf.version import __version__
+
+if TYPE_CHECKING:
+    from asid_hf.chat.model_spec import ModelSpec
+
+Told = Callable[[dict], None]
+
+
+@dataclass(frozen=True)
+class CaptionRun:
+    """What is asked of each video.
+
+    Args:
+        model: Hub id or folder; behind an endpoint the id that its server knows.
+        attributes: canonical names; format: "text" or "json"; instruction: words of one's own, or None.
+        seed: of the instructions that are drawn, and of sampling.
+        options: further options of `AsidCaptionerForConditionalGeneration.caption`.
+
+    Raises:
+        InputError: a value that is not allowed.
+
+    Example:
+        >>> CaptionRun("a-model", attributes=("speech", "Scene")).attributes
+        ('scene', 'speech')
+    """
+
+    model: str
+    attributes: tuple[str, ...] = ATTRIBUTES
+    format: str = "text"
+    instruction: str | None = None
+    seed: int = 0
+    options: dict = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.format not in ANSWERS:
+            raise InputError(f"format={self.format!r}. Allowed: {', '.join(ANSWERS)}.")
+        try:
+            asked = {canonical_attribute(name) for name in self.attributes}
+        except ValueError as error:
+            raise InputError(str(error)) from error
+        object.__setattr__(self, "attributes", tuple(name for name in ATTRIBUTES if name in asked))
+
+    @property
+    def prompt_id(self) -> str:
+        """What its prompt is called."""
+        return prompt_id(self.attributes, self.format, self.seed, self.instruction)
+
+    def ask(self, path: str) -> str:
+        """The instruction for one video."""
+        stem = os.path.splitext(os.path.basename(path))[0]
+        return self.instruction or draw_instruction(self.attributes, stem, self.seed, self.format)
+
+
+def caption_videos(
+    videos: Sequence[tuple[str, dict]],
+    output: Path,
+    run: CaptionRun,
+    endpoint: ModelSpec | None = None,
+    ledger: Path | None = None,
+    overwrite: bool = False,
+    loading: dict | None = None,
+    told: Told = lambda row: None,
+) -> dict[str, int]:
+    """Caption videos into a file of predictions; what is in it already is not asked again.
+
+    Started by `accelerate launch` or `torchrun`, each process captions its share on its own GPU.
+
+    Args:
+        videos: id and `datasets` Video value of each.
+        output: the file, JSON lines.
+        run: what is asked.
+        endpoint: the model behind a server; None: a model here.
+        ledger: file of the call ledger, for an endpoint; None: beside the output.
+        overwrite: begin the file anew.
+        loading: keyword arguments of `from_pretrained`.
+        told: called with every new prediction.
+
+    Returns:
+        How many are in the file, were new, and failed.
+
+    Raises:
+        InputError, OutputError: see `CaptionRun` and `Predictions`.
+        EndpointError: the endpoint answers nobody.
+        MissingExtraError: a model here, and the extra `captioner` is not installed.
+
+    Example:
+        >>> caption_videos([("a", {"path": "a.mp4"})], Path("out.jsonl"), CaptionRun("m"))  # doctest: +SKIP
+        {'predictions': 1, 'new': 1, 'failed': 0}
+    """
+    rank, count, meet = (0, 1, lambda: None) if endpoint else _processes()
+    settings = {**asdict(run), "endpoint": endpoint and endpoint.parameters(), "version": __version__}
+    if overwrite and rank == 0:
+        Predictions(output, settings, overwrite=True)
+    meet()
+    file = Predictions(output, settings, rank)
+    left = [(name, video) for name, video in videos if (name, run.prompt_id) not in file.done][rank::count]
+    counts = {"new": 0, "failed": 0}
+
+    def keep(name: str, video: dict, row: dict) -> None:
+        kept = {"benchmark": None, "video_id": name, "prompt_id": run.prompt_id, **row}
+        file.add({**kept, "model": os.path.basename(os.path.normpath(run.model)) if _local(run.model) else run.model})
+        counts["failed" if row.get("error") else "new"] += 1
+        told(kept)
+
+    if left and endpoint is not None:
+        _ask_endpoint(left, run, endpoint, ledger or output.with_name(f"{output.name}.ledger.sqlite"), keep)
+    elif left:
+        _ask_model(left, run, loading or {}, rank, keep)
+    meet()
+    names = [name for name, _ in videos]
+    return {"predictions": file.finish(names) if rank == 0 else len(file.rows), **counts}
+
+
+def _local(model: str) -> bool:
+    return os.path.isabs(model) or os.path.isdir(model)
+
+
+def _processes() -> tuple[int, int, Callable[[], None]]:
+    """Which process this is, of how many, and how to wait for the others."""
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        return 0, 1, lambda: None
+    try:
+        from accelerate import PartialState
+    except ImportError as error:
+        raise MissingExtraError("captioning by several processes", "captioner") from error
+    state = PartialState()
+    return state.process_index, state.num_processes, state.wait_for_everyone
+
+
+def _ask_model(left: list, run: CaptionRun, loading: dict, rank: int, keep: Callable[[str, dict, dict], None]) -> None:
+    try:
+        import torch
+
+        from asid_hf.captioner import AsidCaptionerForConditionalGeneration
+    except ImportError as error:
+        raise MissingExtraError("a captioner in this process", "captioner") from error
+    model = AsidCaptionerForConditionalGeneration.from_pretrained(run.model, **loading)
+    if "device_map" not in loading and torch.accelerator.is_available():
+        device = torch.accelerator.current_accelerator()
+        model.to(torch.device(device.type, int(os.environ.get("LOCAL_RANK", "0"))))
+
+    def done(place: int, caption: Any) -> None:
+        name, video = left[place]
+        told = caption.to_dict()
+        row = {"prompt": told["instruction"], "caption": told["text"]}
+        names = ("attributes", "finish_reason", "duration", "windows", "tokens", "clips", "error")
+        keep(name, video, {**row, **{key: told[key] for key in names}})
+
+    model.caption(
+        [video["path"] if video.get("bytes") is None else video for _, video in left],
+        run.attributes,
+        run.format,
+        instruction=run.instruction,
+        seed=run.seed,
+        on_caption=done,
+        **run.options,
+    )
+
+
+def _ask_endpoint(
+    left: list, run: CaptionRun, spec: ModelSpec, ledger: Path, keep: Callable[[str, dict, dict], None]
+) -> None:
+    """Ask for all videos at once, as many at a time as the endpoint takes; every answer is kept as it comes."""
+    from asid_hf.answers import read_answer, reply_schema
+    from asid_hf.chat.asking import asker_of, request_of
+    from asid_hf.chat.attachments import clip_part
+    from asid_hf.chat.loop import run as run_coroutine
+    from asid_hf.chat.messages import ChatError, Message
+    from asid_hf.errors import MediaError
+
+    asker = asker_of(spec, str(ledger))
+    schema = reply_schema(run.attributes) if run.format == "json" else None
+
+    async def one(name: str, video: dict) -> None:
+        instruction = run.ask(video["path"] or "")
+        row = {"prompt": instruction, "caption": "", "attributes": {}, "finish_reason": "error", "error": None}
+        try:
+            turns = [Message("system", (SYSTEM_PROMPT,)), Message("user", (clip_part(video), instruction))]
+            reply = await asker.ask("caption", request_of(spec, run.prompt_id, turns, schema, run.seed))
+        except (ChatError, MediaError) as error:
+            keep(name, video, {**row, "error": str(error)})
+            return
+        text, attributes = read_answer(reply.text, run.attributes, run.format)
+        tokens = {"new": reply.output_tokens, "prompt": reply.input_tokens}
+        row |= {"caption": text, "attributes": attributes, "finish_reason": reply.finish_reason, "tokens": tokens}
+        keep(name, video, row)
+
+    async def all_of_them() -> None:
+        waiting = asyncio.Semaphore(spec.concurrency * 2)
+
+        async def in_turn(name: str, video: dict) -> None:
+            async with waiting:
+                await one(name, video)
+
+        async with asyncio.TaskGroup() as group:
+            for name, video in left:
+                group.create_task(in_turn(name, video))
+
+    try:
+        run_coroutine(all_of_them())
+    except BaseExceptionGroup as group:  # the first that ended the run says why
+        raise group.exceptions[0] from group

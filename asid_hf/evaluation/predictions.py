@@ -1,0 +1,153 @@
+"""The file of predictions: JSON lines, one a video and prompt, that grows while a run goes and is taken up again.
+
+Each process of a run appends to a file of its own beside it; when all are done they are put together in the order of
+the videos. A run that is stopped leaves what it has; the next one, of however many processes, goes on from it.
+"""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from asid_hf.errors import InputError, OutputError
+
+PART = ".part-"
+
+
+def prompt_id(attributes: Iterable[str], format: str, seed: int, instruction: str | None = None) -> str:
+    """What a prompt is called: which attributes, in which form, drawn with which seed; or a digest of given words.
+
+    Example:
+        >>> prompt_id(["speech", "camera"], "json", 0)
+        'speech+camera/json/0'
+    """
+    if instruction is not None:
+        return f"own/{hashlib.sha256(instruction.encode()).hexdigest()[:8]}"
+    return f"{'+'.join(attributes)}/{format}/{seed}"
+
+
+class Predictions:
+    """A file of predictions.
+
+    Args:
+        path: of the JSON lines.
+        settings: all that can change what a model says, as JSON-ready values: a file that was written with others is
+            refused.
+        rank: which of the run's processes this is.
+        overwrite: begin anew.
+
+    Raises:
+        OutputError: it cannot be written, or other settings wrote it.
+
+    Example:
+        >>> import tempfile
+        >>> file = Predictions(Path(tempfile.mkdtemp(), "out.jsonl"), {"model": "m"})
+        >>> file.add({"video_id": "a", "prompt_id": "p", "caption": "It rains."})
+        >>> file.finish(["a"]), sorted(Predictions(file.path, {"model": "m"}).done)
+        (1, [('a', 'p')])
+    """
+
+    def __init__(self, path: Path, settings: dict, rank: int = 0, overwrite: bool = False) -> None:
+        self.path = path
+        self.settings = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
+        self._own = path.with_name(f"{path.name}{PART}{rank}")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if overwrite:
+                for old in [path, *self._parts()]:
+                    old.unlink(missing_ok=True)
+            self.rows = {key(row): row for row in self._read()}
+        except OSError as error:
+            raise OutputError(f"{path} cannot be used: {error.strerror or error}.") from error
+
+    @property
+    def done(self) -> set[tuple[str, str]]:
+        """Video and prompt ids that need not be asked again: all but those that failed."""
+        return {name for name, row in self.rows.items() if not row.get("error")}
+
+    def add(self, row: dict) -> None:
+        """Keep a prediction, at once.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        row = {**row, "settings": self.settings}
+        self.rows[key(row)] = row
+        try:
+            with open(self._own, "a", encoding="utf-8") as file:
+                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+        except OSError as error:
+            raise OutputError(f"{self._own} cannot be written: {error.strerror}.") from error
+
+    def finish(self, order: Iterable[str]) -> int:
+        """Put all parts together, by the order of the video ids, and return how many predictions there are.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        places = {name: place for place, name in enumerate(order)}
+        rows = {key(row): row for row in self._read()}
+        ordered = sorted(rows.values(), key=lambda row: (places.get(row["video_id"], len(places)), row["prompt_id"]))
+        draft = self.path.with_name(f"{self.path.name}.draft")
+        try:
+            with open(draft, "w", encoding="utf-8") as file:
+                file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in ordered)
+            os.replace(draft, self.path)
+            for part in self._parts():
+                part.unlink()
+        except OSError as error:
+            raise OutputError(f"{self.path} cannot be written: {error.strerror}.") from error
+        return len(ordered)
+
+    def _parts(self) -> list[Path]:
+        return sorted(self.path.parent.glob(f"{glob.escape(self.path.name)}{PART}*"))
+
+    def _read(self) -> Iterator[dict]:
+        for file in [self.path, *self._parts()]:
+            if file.exists():
+                for row in read_predictions(file):
+                    if row.get("settings", self.settings) != self.settings:
+                        raise OutputError(
+                            f"{self.path} was written with another model or other settings. Name another file, or "
+                            "begin it anew with --overwrite."
+                        )
+                    yield row
+
+
+def key(row: dict) -> tuple[str, str]:
+    """What a prediction is of: video id and prompt id.
+
+    Example:
+        >>> key({"video_id": "a", "prompt_id": "p", "caption": "It rains."})
+        ('a', 'p')
+    """
+    return row["video_id"], row["prompt_id"]
+
+
+def read_predictions(path: Path) -> Iterator[dict]:
+    """The predictions of a file; a last line that was not finished is left out.
+
+    Raises:
+        InputError: a line that is no prediction.
+
+    Example:
+        >>> import tempfile
+        >>> file = Path(tempfile.mkdtemp(), "p.jsonl")
+        >>> _ = file.write_text('{"video_id": "a", "prompt_id": "p"}' + chr(10) + '{"video')
+        >>> [row["video_id"] for row in read_predictions(file)]
+        ['a']
+    """
+    with open(path, encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            if not line.endswith("\n"):
+                return  # a process was killed while it wrote
+            try:
+                row = json.loads(line)
+                key(row)
+            except (ValueError, KeyError, TypeError) as error:
+                raise InputError(f"{path}, line {number} is no prediction: it has no video_id and prompt_id.") from error
+            yield row
