@@ -1,20 +1,21 @@
 """How many pictures of a clip are taken, which ones, and how large: arithmetic only, no decoder.
 
 The frame rules (count, places, size) are those of qwen-omni-utils 0.0.9, the reference loader of Qwen2.5-Omni, so that
-one budget gives the same frames here and there.
+one budget gives the same frames here and there. `fit_frames` lowers them where they would take more tokens than may be.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 try:
-    from asid_hf.errors import InputError
+    from asid_hf.errors import InputError, MediaError
 except ImportError:  # beside the remote code on the Hub, where asid_hf is not installed
-    from .errors import InputError
+    from .errors import InputError, MediaError
 
 FACTOR = 28  # sides are whole merged patches: 2 x 14 pixels
 MIN_PIXELS, FRAME_PIXELS, TOTAL_PIXELS = 128 * FACTOR**2, 512 * FACTOR**2, 50 * 512 * FACTOR**2
@@ -29,7 +30,7 @@ MAX_DURATION = 3600.0  # s; an hour's pictures and sound take 1.7 GB
 
 @dataclass(frozen=True)
 class Budget:
-    """Which parts of a clip are read, and within which limits; see `media.open_clip` and `frame_size`.
+    """Which parts of a clip are read, and within which limits; see `media.open_clip`, `frame_size`, `fit_frames`.
 
     Raises:
         InputError: limits that contradict each other.
@@ -47,7 +48,10 @@ class Budget:
     min_pixels: int = MIN_PIXELS
     frame_pixels: int = FRAME_PIXELS
     total_pixels: float = TOTAL_PIXELS
+    max_tokens: int | None = None
     max_duration: float = MAX_DURATION
+    start: float = 0.0
+    end: float | None = None
     frames: bool = True
     audio: bool = True
     analysis: bool = False
@@ -60,6 +64,20 @@ class Budget:
         if not (0 < self.min_pixels <= self.frame_pixels and self.total_pixels > 0):
             given = f"min_pixels={self.min_pixels}, frame_pixels={self.frame_pixels}, total_pixels={self.total_pixels}"
             raise InputError(f"{given}: all must be over 0, frame_pixels not under min_pixels.")
+        if self.max_tokens is not None and not self.max_tokens > 0:
+            raise InputError(f"max_tokens={self.max_tokens} must be over 0, or None for no limit.")
+        if not (0 <= self.start < math.inf and (self.end is None or self.start < self.end)):
+            raise InputError(f"start={self.start}, end={self.end}: start must be 0 or over, end over start or None.")
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of the clip is read, not a window of it."""
+        return self.start == 0 and self.end is None
+
+    @property
+    def until(self) -> float:
+        """Where the window ends, s on the clip's axis; infinity where the clip does."""
+        return math.inf if self.end is None else self.end
 
 
 def smart_resize(
@@ -143,6 +161,141 @@ def frame_count(total: int, video_fps: float, fps: float = 2.0, min_frames: int 
     least, most = math.ceil(min_frames / 2) * 2, math.floor(min(max_frames, total) / 2) * 2
     count = min(max(total / video_fps * fps, least), most, total)
     return max(1, math.floor(count / 2) * 2)
+
+
+def picture_tokens(count: int, height: int, width: int) -> int:
+    """Tokens of Qwen2.5-Omni that `count` frames take: one for each 28 x 28 pixels of a pair; a lone one is a pair.
+
+    Example:
+        >>> picture_tokens(20, 448, 840)
+        4800
+    """
+    return math.ceil(count / 2) * (height // FACTOR) * (width // FACTOR)
+
+
+def audio_tokens(samples: int) -> int:
+    """Tokens of Qwen2.5-Omni that `samples` of sound at 16 kHz take: 25 a second.
+
+    One column of the spectrogram is 160 samples; two convolutions of the model's ears and its pooling leave a fourth.
+
+    Example:
+        >>> audio_tokens(10 * 16000)
+        250
+    """
+    columns = math.ceil(samples / 160)
+    return ((columns - 1) // 2 + 1 - 2) // 2 + 1
+
+
+class Fit(NamedTuple):
+    """How many frames are taken, their (height, width) in pixels, and what was lowered for it."""
+
+    count: int
+    size: tuple[int, int]
+    fitted: tuple[str, ...] = ()
+
+
+def fit_frames(
+    budget: Budget,
+    height: int,
+    width: int,
+    count: int,
+    sound_samples: int = 0,
+    size: tuple[int, int] | None = None,
+    name: str = "The clip",
+) -> Fit:
+    """How many frames are taken and how large, so that with the sound they take `budget.max_tokens` at most.
+
+    Without that limit, and where all fit: `count` frames of the size that `frame_size` says. Else first the resolution
+    is lowered, as far as the least size: what `frame_size` gives where `total_pixels` leaves least (around
+    `min_pixels`, as sides are whole patches). If that is not enough, the rate: as many frames as fit at the least size,
+    an even count, down to 2 whatever `min_frames` says, then at the largest size that fits with so many. Sound is never
+    cut.
+
+    More tokens, or less sound, never give fewer frames, and never smaller ones where the count is the same.
+
+    Args:
+        budget: its limits; its switches and its window do not matter here.
+        height, width: pixels as shown.
+        count: how many frames there would be, see `frame_count`: even, or 1 of a lone picture, which is shown twice;
+            0 where there is sound only.
+        sound_samples: of sound at 16 kHz that go with the frames; 0 without sound.
+        size: (height, width) that the frames have already, multiples of 28; they are not made larger then.
+        name: what the message calls the clip.
+
+    Returns:
+        (count, size, fitted); `fitted` holds "resolution", "rate", both or nothing.
+
+    Raises:
+        MediaError: "too_large": two frames of the least size and the sound do not fit.
+        InputError: as `smart_resize`.
+
+    Example:
+        >>> fit_frames(Budget(max_tokens=24000), 720, 1280, count=120, sound_samples=60 * 16000)
+        Fit(count=120, size=(392, 728), fitted=('resolution',))
+        >>> fit_frames(Budget(max_tokens=4000), 720, 1280, count=120, sound_samples=60 * 16000)
+        Fit(count=40, size=(224, 420), fitted=('resolution', 'rate'))
+    """
+    sound = audio_tokens(sound_samples)
+    if not count:
+        _check_tokens(budget, sound, "its sound", name)
+        return Fit(0, (0, 0))
+    ordinary = size or frame_size(
+        height, width, max(2, count), budget.min_pixels, budget.frame_pixels, budget.total_pixels
+    )
+    if budget.max_tokens is None or picture_tokens(count, *ordinary) + sound <= budget.max_tokens:
+        return Fit(count, ordinary)
+    least = _size_within(_least_pixels(budget), height, width, count, budget)
+    if size is not None:
+        least = min(least, size, key=math.prod)
+    needed = picture_tokens(2, *least)
+    _check_tokens(budget, needed + sound, f"two frames ({needed}) and its sound ({sound})", name)
+    room = budget.max_tokens - sound
+    fewer = min(count, room // needed * 2)
+    fitting = _largest_size(height, width, fewer, budget, room)
+    if size is not None:
+        fitting = min(fitting, size, key=math.prod)
+    lowered = {"resolution": math.prod(fitting) < math.prod(ordinary), "rate": fewer < count}
+    return Fit(fewer, fitting, tuple(what for what, is_so in lowered.items() if is_so))
+
+
+def _check_tokens(budget: Budget, needed: int, parts: str, name: str) -> None:
+    if budget.max_tokens is not None and needed > budget.max_tokens:
+        advice = f"Set max_tokens to {needed} or more, or open a shorter window with start and end."
+        message = f"{name} needs {needed} tokens at least for {parts}, max_tokens is {budget.max_tokens}."
+        raise MediaError("too_large", f"{message} {advice}")
+
+
+def _least_pixels(budget: Budget) -> int:
+    """The lowest upper limit of a frame's area, as in `frame_size`."""
+    return min(budget.frame_pixels, int(budget.min_pixels * 1.05))
+
+
+def _size_within(most: int, height: int, width: int, count: int, budget: Budget) -> tuple[int, int]:
+    """As `frame_size`, of at most so many pixels; of a strip one patch high or wide, the long side keeps to them, too.
+
+    Its area never falls while `most` rises.
+    """
+    limits = (budget.min_pixels, min(most, budget.frame_pixels), budget.total_pixels)
+    high, wide = frame_size(height, width, max(2, count), *limits)
+    if min(high, wide) == FACTOR and high * wide > most:
+        longest = max(1, int(most) // FACTOR**2) * FACTOR
+        high, wide = min(high, longest), min(wide, longest)
+    return high, wide
+
+
+def _largest_size(height: int, width: int, count: int, budget: Budget, room: int) -> tuple[int, int]:
+    """The largest size of `count` frames within `room` tokens, searched, as sides are rounded up as well as down.
+
+    The least size is taken to fit.
+    """
+    fits, most = _least_pixels(budget), int(budget.frame_pixels) + 1
+    while most - fits > 1:
+        tried = (fits + most) // 2
+        if picture_tokens(count, *_size_within(tried, height, width, count, budget)) <= room:
+            fits = tried
+        else:
+            most = tried
+    return _size_within(fits, height, width, count, budget)
 
 
 def frame_places(total: int, count: int) -> np.ndarray:

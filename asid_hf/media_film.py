@@ -17,9 +17,9 @@ try:
     from asid_hf.media_budget import (
         MAX_RATIO,
         Budget,
+        fit_frames,
         frame_count,
         frame_places,
-        frame_size,
         image_places,
         image_size,
         still_places,
@@ -27,14 +27,15 @@ try:
     )
     from asid_hf.media_source import MAX_PICTURE
     from asid_hf.media_timeline import Timeline, decoded
+    from asid_hf.media_window import Window
 except ImportError:  # beside the remote code on the Hub, where asid_hf is not installed
     from .errors import MediaError
     from .media_budget import (
         MAX_RATIO,
         Budget,
+        fit_frames,
         frame_count,
         frame_places,
-        frame_size,
         image_places,
         image_size,
         still_places,
@@ -42,6 +43,7 @@ except ImportError:  # beside the remote code on the Hub, where asid_hf is not i
     )
     from .media_source import MAX_PICTURE
     from .media_timeline import Timeline, decoded
+    from .media_window import Window
 
 MAX_THREADS = 8
 SMALL_PICTURE = 640 * 480  # pixels; up to it, passing pictures between threads costs more time than they share
@@ -114,33 +116,79 @@ class Upright:
 class Film:
     """The pictures wanted of a video stream, each scaled and set upright as it is decoded.
 
+    Of a window, decoding begins with the last key picture before it. Where that turns out to give the first picture of
+    the window too late (an intra refresh, wrong marks), `late` asks for another reading, which begins earlier.
+
     Example:
         >>> from types import SimpleNamespace as Made
         >>> timeline = Timeline(np.arange(50), np.arange(50) / 25 + 0.5, True, video_end=2.5, fps=25.0)
-        >>> Film(Made(codec_context=Made(width=64, height=48)), timeline, Budget(), "clip.mp4", beside=print).start
-        0.5
+        >>> Film(Made(codec_context=Made(width=64, height=48)), timeline, Budget(), "clip.mp4", beside=print).inside
+        range(0, 50)
     """
 
-    def __init__(self, stream: Any, timeline: Timeline, budget: Budget, name: str, beside: Callable) -> None:
-        """Set up the decoder; `name` is for messages; `beside` (a `Beside`) is given what need not be done at once."""
+    def __init__(
+        self,
+        stream: Any,
+        timeline: Timeline,
+        budget: Budget,
+        name: str,
+        beside: Callable,
+        window: Window = Window(),  # noqa: B008, it is frozen
+        sound_samples: int = 0,
+    ) -> None:
+        """Set up the decoder.
+
+        `name` is for messages; `beside` (a `Beside`) is given what need not be done at once; `sound_samples` go with
+        the frames, where those are to fit into `Budget.max_tokens`.
+        """
         self.stream, self.timeline, self.budget, self.name, self.beside = stream, timeline, budget, name, beside
+        self.window, self.sound_samples = window, sound_samples
+        self.inside = window.places(timeline.times, timeline.video_end)
         self.place_of = {stamp: place for place, stamp in enumerate(timeline.stamps.tolist())}
-        self.place = -1
         self.parts: tuple[_Wanted, ...] = ()  # frames, images, stills; chosen when the first picture is there
         self.needed: set[int] = set()
         self.facts: dict[str, Any] = {}
+        self.fitted: tuple[str, ...] = ()
         context = stream.codec_context
         stream.thread_type = "AUTO"
         context.thread_count = _threads(context.height * context.width)
         context.options = {"max_pixels": str(MAX_PICTURE)}
+        self.entries = [0]
+        if not window.whole and self.inside and (budget.frames or budget.analysis):
+            self.entries = timeline.entries(self.inside[0], context.has_b_frames)
+        self.retreat = 1  # entries, doubled each time: of a film without true key pictures all would be tried
+        self._enter()
+
+    def _enter(self) -> None:
+        """Begin with the last of the packets where decoding may begin; those before it are not decoded."""
+        self.entry = self.entries[-1]
+        self.read = 0  # packets
+        self.place = -1 if self.timeline.stamped else self.entry - 1
+        self.grounded = False  # whether there was a key picture
+        self.certain = self.entry == 0  # whether the window's pictures are those of the whole film
+        self.late = False
+
+    def begin_earlier(self) -> None:
+        """Make ready for another reading of the packets, from the first one on, by a decoder that was flushed."""
+        self.entries = self.entries[: -self.retreat] or [0]
+        self.retreat *= 2
+        self._enter()
 
     @property
-    def start(self) -> float:
-        """When the first picture is shown, s."""
-        return float(self.timeline.times[0])
+    def gives_frames(self) -> bool:
+        """Whether there are frames to take: they are asked for, and some are shown."""
+        return self.budget.frames and len(self.inside) > 0
+
+    @property
+    def done(self) -> bool:
+        """Whether there is nothing more to decode for it."""
+        return self.late or (bool(self.parts) and all(part.complete for part in self.parts))
 
     def wants(self, packet: Any) -> bool:
         """Whether to decode the packet; the decoder passes over pictures that neither we nor others need."""
+        self.read += packet.size > 0
+        if self.late or self.read <= self.entry:
+            return False
         if not self.parts:
             return True
         if self.timeline.stamped:
@@ -160,35 +208,54 @@ class Film:
     def _add(self, frame: av.VideoFrame) -> None:
         following = min(self.place + 1, len(self.place_of) - 1)
         self.place = self.place_of.get(frame.pts, following) if self.timeline.stamped else following
+        if not self.certain:
+            self._judge(frame)
+        if self.late:
+            return
         if not self.parts:
             self._choose(frame)
         for part in self.parts:
             if part.due(self.place):
                 part.pass_by(self.place)
-                self.beside(part.take, self.place, frame)
+                if self.place < self.inside.stop:
+                    self.beside(part.take, self.place, frame)
+
+    def _judge(self, frame: av.VideoFrame) -> None:
+        """See whether the window's first picture is there, decoded from a key picture on; else it is late."""
+        self.grounded = self.grounded or frame.key_frame
+        if not self.late and self.place >= self.inside[0]:
+            self.certain = self.grounded and self.place == self.inside[0]
+            self.late = not self.certain
 
     def _choose(self, frame: av.VideoFrame) -> None:
         """Choose pictures and their sizes by the first one decoded: only it knows for sure its size and how it lies."""
         upright = Upright.of(frame)
         size = shown_size(self.stream, frame, self.name)[:: -1 if upright.swap else 1]
-        budget, times, end, fps = self.budget, self.timeline.times, self.timeline.video_end, self.timeline.fps
-        count = frame_count(len(times), fps, budget.fps, budget.min_frames, budget.max_frames)
-        limits = (max(2, count), budget.min_pixels, budget.frame_pixels, budget.total_pixels)
+        budget, inside = self.budget, self.inside
+        times = np.maximum(self.timeline.times[inside.start : inside.stop], self.window.opens)
+        end = min(self.timeline.video_end, self.window.closes)
         nothing = np.zeros(0, np.int64)
-        frames = frame_places(len(times), count) if budget.frames else nothing
-        images = image_places(times, end, *size) if budget.analysis else nothing
-        stills = still_places(times, end, *size) if budget.stills else nothing
+        frames = images = stills = nothing
+        frame_shape = (0, 0)
+        if self.gives_frames:
+            rate = self.timeline.fps if self.window.whole else self.window.rate(len(times), times[0], end)
+            count = frame_count(len(times), rate, budget.fps, budget.min_frames, budget.max_frames)
+            count, frame_shape, self.fitted = fit_frames(budget, *size, count, self.sound_samples, name=self.name)
+            frames = frame_places(len(times), count)
+        if budget.analysis and inside:
+            images = image_places(times, end, *size)
+            stills = still_places(times, end, *size) if budget.stills else nothing
         self.parts = (
-            _Wanted("gbrp", frames, frame_size(*size, *limits), upright),
-            _Wanted("rgb24", images, image_size(*size), upright),
-            _Wanted("gray", stills, still_size(*size), upright),
+            _Wanted("gbrp", frames + inside.start, frame_shape, upright),
+            _Wanted("rgb24", images + inside.start, image_size(*size), upright),
+            _Wanted("gray", stills + inside.start, still_size(*size), upright),
         )
         self.needed = {int(self.timeline.stamps[place]) for part in self.parts for place in part.places}
         self.facts = {
             "width": size[1],
             "height": size[0],
-            "fps": fps,
-            "frame_count": len(times),
+            "fps": self.timeline.fps,
+            "frame_count": len(self.timeline.times),
             "rotation": upright.clockwise,
             "video_codec": self.stream.codec_context.codec.canonical_name,
         }
@@ -206,9 +273,14 @@ class Film:
             raise MediaError("damaged", f"{whole}. Download or copy it again.")
 
     def taken(self, part: int, start: float) -> tuple[np.ndarray, np.ndarray]:
-        """Pictures and when they are shown, (n,) float64 s after `start`; `part` 0: frames, 1: images, 2: stills."""
+        """Pictures and when they are shown, (n,) float64 s after `start`; `part` 0: frames, 1: images, 2: stills.
+
+        A picture that is on screen already as the window opens is shown from there.
+        """
         wanted = self.parts[part]
-        return wanted.store[: len(wanted.taken)], self.timeline.times[wanted.taken] - start
+        return wanted.store[: len(wanted.taken)], np.maximum(
+            self.timeline.times[wanted.taken], self.window.opens
+        ) - start
 
 
 def _threads(pixels: int) -> int:

@@ -6,7 +6,7 @@ import contextlib
 import math
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import islice
 from typing import Any
@@ -18,6 +18,7 @@ import numpy as np
 # read a second time, beside the pictures.
 KEPT_SOUND, PACKET = 1 << 26, 512
 BEGINNING = 256  # packets by which the way back is known, or fewer: until each stream has begun
+OPENING = 256  # packets of sound kept in any case: one of them decodes, where the sound does
 
 
 def packets(container: Any, streams: list, stop: threading.Event) -> Iterator[Any]:
@@ -63,7 +64,10 @@ class Timeline:
     stamped: whether the packets said so themselves; video_end, sound_start, sound_end: s; fps: pictures a second in
     the mean; present: share of the declared pictures that the file holds; beginning: what tells the first packets
     apart, until each stream has begun; earliest: where to seek to for them, in ticks of which stream; sounds: the
-    packets of the sound themselves, None where they are over `KEPT_SOUND`.
+    packets of the sound themselves (of a window: those near it), None where they are over `KEPT_SOUND`; opening: the
+    first of them. In the order they are read: coded: (P,) int64, when the picture of each packet is shown, in ticks,
+    hidden ones too; keys: (P,) bool, whether decoding may begin with it; heard: (S,) int64, when the sound of each
+    packet begins, in ticks of its stream.
 
     Example:
         >>> Timeline(np.zeros(1, int), np.zeros(1), True, video_end=0.04, sound_start=-0.02, sound_end=1.0).length
@@ -81,6 +85,10 @@ class Timeline:
     beginning: tuple = ()
     earliest: tuple[int, int] = (0, 0)
     sounds: tuple[Any, ...] | None = None
+    opening: tuple[Any, ...] = ()
+    coded: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    keys: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
+    heard: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
 
     @property
     def start(self) -> float:
@@ -91,6 +99,23 @@ class Timeline:
     def length(self) -> float:
         """Seconds from there to the end of everything."""
         return float(max(self.video_end, self.sound_end) - self.start)
+
+    def entries(self, place: int, reordered: bool) -> list[int]:
+        """The packets of pictures with which decoding may begin so that all from `place` on are whole, increasing.
+
+        A number counts packets of pictures as they are read; the first packet of all, 0, is always among them.
+        `reordered`: whether pictures are read in another order than they are shown. Where the packets do not say when
+        they are shown, one can only count, which takes pictures that come in order.
+        """
+        if self.stamped:
+            coded, stamp = self.coded, self.stamps[place]
+        elif not reordered and len(self.coded) == len(self.stamps):
+            coded, stamp = np.arange(len(self.coded)), place
+        else:
+            return [0]
+        first_needed = int(np.argmax(coded >= stamp))
+        usable = self.keys[: first_needed + 1] & (coded[: first_needed + 1] <= stamp)
+        return sorted({0, *np.flatnonzero(usable).tolist()})
 
     def rewind(self, container: Any, streams: list) -> bool:
         """Go back to the first packets; False where the container does not arrive there.
@@ -118,7 +143,14 @@ def _identity(packet: Any) -> tuple[int | None, int, int]:
     return packet.dts, packet.stream_index, packet.size
 
 
-def scan(container: Any, video: Any, sound: Any, size: int, stop: threading.Event) -> Timeline | None:
+def scan(
+    container: Any,
+    video: Any,
+    sound: Any,
+    size: int,
+    stop: threading.Event,
+    keep: tuple[float, float] = (-math.inf, math.inf),
+) -> Timeline | None:
     """Read the times of all packets, decoding nothing; a file that breaks off ends where it does.
 
     Args:
@@ -126,6 +158,7 @@ def scan(container: Any, video: Any, sound: Any, size: int, stop: threading.Even
         video, sound: streams of it, or None.
         size: bytes of the file, 0 where unknown.
         stop: ends the work when set.
+        keep: which sound to keep besides the first, s after the first packet of all.
 
     Returns:
         The timeline; None where there is nothing to present.
@@ -136,9 +169,10 @@ def scan(container: Any, video: Any, sound: Any, size: int, stop: threading.Even
     """
     streams = [stream for stream in (video, sound) if stream is not None]
     pictures: list[tuple] = []  # shown at, decoded at, length; in ticks
+    coded: list[tuple[int | None, bool]] = []  # the same of hidden ones too: shown at, a key or not
     heard: list[int] = []  # where each packet of the sound begins and ends
     sounds: list[Any] = []
-    weight = 0
+    kept_from, kept_until, weight = -math.inf, math.inf, 0
     opening: dict[int, Any] = {}  # the first packet of each stream
     beginning: list[tuple] = []
     with contextlib.suppress(av.error.InvalidDataError):  # it breaks off there; `present` says how much is lost
@@ -147,11 +181,16 @@ def scan(container: Any, video: Any, sound: Any, size: int, stop: threading.Even
                 continue
             if len(opening) < len(streams) and len(beginning) < BEGINNING:
                 beginning.append(_identity(packet))
+            stamp, length = packet.dts if packet.pts is None else packet.pts, max(packet.duration or 0, 0)
+            if not opening and sound is not None:
+                kept_from, kept_until = _kept(keep, packet, sound)
             opening.setdefault(packet.stream_index, packet)
             if packet.stream is sound and weight <= KEPT_SOUND:
-                weight += packet.size + PACKET
-                sounds.append(packet)
-            stamp, length = packet.dts if packet.pts is None else packet.pts, max(packet.duration or 0, 0)
+                if len(sounds) < OPENING or kept_from <= (stamp or 0) <= kept_until:
+                    weight += packet.size + PACKET
+                    sounds.append(packet)
+            elif packet.stream is video:
+                coded.append((packet.pts, packet.is_keyframe))
             if packet.is_discard:  # an edit list hides it
                 continue
             if packet.stream is video:
@@ -164,6 +203,7 @@ def scan(container: Any, video: Any, sound: Any, size: int, stop: threading.Even
         pictures = [(None, decoded, length) for _, decoded, length in pictures]
     earliest = min(opening.values(), key=lambda packet: (packet.dts or 0) * packet.time_base)
     stamps, times, stamped, video_end, fps = _shown(pictures, video)
+    shown_at, keys = zip(*coded, strict=True) if coded else ((), ())
     return Timeline(
         stamps,
         times,
@@ -176,7 +216,17 @@ def scan(container: Any, video: Any, sound: Any, size: int, stop: threading.Even
         beginning=tuple(beginning),
         earliest=(earliest.dts or 0, earliest.stream_index),
         sounds=tuple(sounds) if weight <= KEPT_SOUND else None,
+        opening=tuple(sounds[:OPENING]),
+        coded=np.array([0 if stamp is None else stamp for stamp in shown_at], np.int64),
+        keys=np.array(keys, bool),
+        heard=np.array(heard[::2], np.int64),
     )
+
+
+def _kept(keep: tuple[float, float], first: Any, sound: Any) -> tuple[float, float]:
+    """Seconds after the first packet of all, as ticks of the sound."""
+    began = (first.pts or first.dts or 0) * first.time_base
+    return tuple(float((began + after) / sound.time_base) if math.isfinite(after) else after for after in keep)
 
 
 def _shown(spans: list[tuple], stream: Any) -> tuple[np.ndarray, np.ndarray, bool, float, float]:

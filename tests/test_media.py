@@ -1035,11 +1035,13 @@ def test_the_files_work_as_remote_code_beside_each_other(
         "media",
         "media_archive",
         "media_budget",
+        "media_clip",
         "media_film",
         "media_source",
         "media_threads",
         "media_timeline",
         "media_track",
+        "media_window",
     ):
         shutil.copy(Path(media.__file__).with_name(f"{name}.py"), room)
     for name in [name for name in sys.modules if name.split(".")[0] == "asid_hf"]:
