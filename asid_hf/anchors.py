@@ -110,7 +110,9 @@ def parse_anchors(text: str) -> list[Anchor]:
 
 
 _FIRST = re.compile(r"^(?:in|within|during|over|for|throughout)\b", re.IGNORECASE)
-_TIME = re.compile(rf"{_TIMED}|{_NUMBER}(?=\s{{0,3}}(?:to|until|till|through|and|-|–|—|~)\b|\s{{0,3}}[-–—~])", re.IGNORECASE)
+_TIME = re.compile(
+    rf"{_TIMED}|{_NUMBER}(?=\s{{0,3}}(?:to|until|till|through|and|-|–|—|~)\b|\s{{0,3}}[-–—~])", re.IGNORECASE
+)
 
 
 def shift_anchors(text: str, seconds: float) -> str:

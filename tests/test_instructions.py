@@ -34,7 +34,7 @@ PROMPTS = Path(__file__).parents[2] / "shared/data/benchmarks/attribute_prompts.
 def test_a_changed_text_has_a_new_version() -> None:
     found = hashlib.sha256(json.dumps([ALL, SINGLE, SEVERAL, JSON]).encode()).hexdigest()[:16]
     system = hashlib.sha256(SYSTEM_PROMPT.encode()).hexdigest()[:16]
-    assert system == "610fc8b9adac0479", "the system prompt was changed: captioners trained with the old one keep it in their config"
+    assert system == "610fc8b9adac0479", "a captioner keeps the system prompt that it was trained with in its config"
     assert DIGESTS.get(VERSION) == found, f'the pools were changed: raise VERSION and add {VERSION + 1}: "{found}"'
 
 

@@ -1,4 +1,4 @@
-"""Tiny Qwen2.5-Omnis of random weights, saved whole as the real ones are: thinker, talker, vocoder, voices, processor."""
+"""Tiny Qwen2.5-Omnis of random weights, saved whole: thinker, talker, vocoder, voices, processor."""
 
 from __future__ import annotations
 

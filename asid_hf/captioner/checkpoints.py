@@ -146,8 +146,8 @@ def _targets(weights: dict, model: PreTrainedModel, name: str) -> list[str]:
             foreign.append(key)
     if foreign or not targets:
         raise CheckpointError(
-            f"The adapter {name} has weights that are no LoRA of this model: {_named('in all', foreign)}. Merge it where "
-            "it was trained, and give the merged checkpoint."
+            f"The adapter {name} has weights that are no LoRA of this model: {_named('in all', foreign)}. Merge it "
+            "where it was trained, and give the merged checkpoint."
         )
     return sorted(targets)
 

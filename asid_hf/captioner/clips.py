@@ -42,7 +42,7 @@ def as_clip(given: Any, media: dict, fps: float | None = None, max_tokens: int |
     Example:
         >>> clip = as_clip({"frames": np.zeros((5, 60, 90, 3), np.uint8), "fps": 2.5}, {})
         >>> clip.frames.shape, clip.duration
-        ((4, 3, 308, 448), 2.0)
+        ((4, 3, 280, 392), 2.0)
     """
     if isinstance(given, np.ndarray | torch.Tensor):
         given = {"frames": given, "fps": fps or media.get("fps", 2.0)}
@@ -68,13 +68,15 @@ def _decoded(given: dict) -> Clip:
         return Clip(Probe(sounds, False, True), None, np.zeros(0), 0.0, audio, sounds)
     frames = torch.as_tensor(given["frames"])
     if frames.ndim != 4 or frames.dtype != torch.uint8 or 3 not in (frames.shape[1], frames.shape[-1]):
-        raise InputError(f"Frames are (T, 3, H, W) or (T, H, W, 3) of uint8, not {frames.dtype} of {tuple(frames.shape)}.")
+        raise InputError(
+            f"Frames are (T, 3, H, W) or (T, H, W, 3) of uint8, not {frames.dtype} of {tuple(frames.shape)}."
+        )
     if frames.shape[1] != 3:
         frames = frames.permute(0, 3, 1, 2)
     times = _times(given, len(frames))
     step = (times[-1] - times[0]) / (len(times) - 1) if len(times) > 1 else 1.0
     high, wide = frames.shape[-2:]
-    probe = Probe(max(times[-1] + step, sounds), True, audio is not None, wide, high, 1 / step, len(frames))
+    probe = Probe(float(max(times[-1] + step, sounds)), True, audio is not None, wide, high, 1 / step, len(frames))
     return Clip(probe, np.asarray(frames), times, 1 / step, audio, probe.duration)
 
 

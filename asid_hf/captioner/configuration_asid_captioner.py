@@ -45,7 +45,7 @@ class AsidCaptionerConfig(Qwen2_5OmniThinkerConfig):
         media: the media budget: fps, min_frames, max_frames, min_pixels, frame_pixels, total_pixels of
             `media.open_clip`; what is left out is as in `MEDIA`.
         system_prompt: the system turn, the same in training and in use.
-        generation: keyword arguments of `generate` that `caption` begins with; given ones take the place of `GENERATION`.
+        generation: keyword arguments of `generate` that `caption` begins with, instead of `GENERATION`.
         **kwargs: of `Qwen2_5OmniThinkerConfig`.
 
     Raises:

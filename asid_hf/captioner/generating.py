@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from .processing_asid_captioner import AsidCaptionerProcessor
     from .rows import Row
 
+OVERLAP = 5.0  # s
 AHEAD = 2  # batches that are opened and sorted by length together
 
 
@@ -55,7 +56,7 @@ class CaptionRequest:
         max_length: most tokens of a row with its media; a clip is fitted into it. None: what the model's positions
             leave beside `max_new_tokens`.
         window: s; a longer clip is captioned in windows of this length whose texts are merged. None: never.
-        overlap: s by which windows overlap.
+        overlap: s by which windows overlap. None: 5, or a fourth of a window that is under 20 s.
         load_audio_from_video: whether clips are heard.
         allow_remote: whether http(s) addresses are opened.
         anchor_guard, loop_guard, json_guard: no times that the clip does not have; no repetition; JSON with all keys.
@@ -81,7 +82,7 @@ class CaptionRequest:
     batch_size: int = 1
     max_length: int | None = None
     window: float | None = None
-    overlap: float = 5.0
+    overlap: float | None = None
     load_audio_from_video: bool = True
     allow_remote: bool = False
     anchor_guard: bool = True
@@ -98,6 +99,8 @@ class CaptionRequest:
         for name, least in (("max_new_tokens", 1), ("batch_size", 1), ("num_workers", 1)):
             if getattr(self, name) < least:
                 raise InputError(f"{name}={getattr(self, name)}. It has to be {least} or more.")
+        if self.window is not None and self.overlap is None:
+            object.__setattr__(self, "overlap", min(OVERLAP, self.window / 4))
         if self.window is not None and not 0 <= self.overlap < self.window:
             raise InputError(f"window={self.window}, overlap={self.overlap}: 0 <= overlap < window, in seconds.")
 
@@ -232,13 +235,9 @@ def _parts(
         yield _Part(place, number, request.ask(clip), row, row.clips[0]["duration"] if row.clips else 0.0)
 
 
-def _row(
-    processor: AsidCaptionerProcessor, clip: Any, request: CaptionRequest, most: int | None, span: tuple
-) -> Row:
+def _row(processor: AsidCaptionerProcessor, clip: Any, request: CaptionRequest, most: int | None, span: tuple) -> Row:
     kind = "image" if is_image(clip) else "video"
-    text = processor.apply_chat_template(
-        conversation(clip, request, kind), tokenize=False, add_generation_prompt=True
-    )
+    text = processor.apply_chat_template(conversation(clip, request, kind), tokenize=False, add_generation_prompt=True)
     media: dict = {"image": iter([]), "video": iter([]), "audio": iter([])} | {kind: iter([clip])}
     opening = {"start": span[0], "end": span[1]} if kind == "video" and request.window is not None else {}
     return processor.row(
@@ -325,8 +324,8 @@ def stream_clip(
 ) -> Iterator[str]:
     """Caption one clip piece by piece; see `AsidCaptionerForConditionalGeneration.stream_caption`.
 
-    What was said cannot be taken back: where the model wants a time that the clip does not have, it is kept from it, but
-    not asked to think again. A long clip is fitted into the context, not cut into windows.
+    What was said cannot be taken back: where the model wants a time that the clip does not have, it is kept from it,
+    but not asked to think again. A long clip is fitted into the context, not cut into windows.
 
     Raises:
         MediaError, InputError: the clip cannot be read.

@@ -37,7 +37,12 @@ def _with_parameter(function: Any, name: str, default: Any) -> inspect.Signature
 
 
 class AsidCaptionerModel(Qwen2_5OmniThinkerModel):
-    """The thinker without its head; see `AsidCaptionerForConditionalGeneration`."""
+    """The thinker without its head; see `AsidCaptionerForConditionalGeneration`.
+
+    Example:
+        >>> AsidCaptionerModel.config_class.model_type
+        'asid_captioner'
+    """
 
     config: AsidCaptionerConfig
 

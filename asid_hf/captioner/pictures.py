@@ -26,6 +26,10 @@ class Pictures(NamedTuple):
         patches: (t * h * w, 1176) float, in the order in which the vision tower reads them.
         grid: (t, h, w): pairs of frames, patches high and wide.
         second_per_grid: s from one pair to the next; None of an image.
+
+    Example:
+        >>> Pictures(torch.zeros(16, 1176), (2, 2, 4)).tokens
+        4
     """
 
     patches: torch.Tensor

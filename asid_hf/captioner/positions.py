@@ -135,7 +135,13 @@ def rope_index(
 
 
 def row_positions(marks: Marks, ids: np.ndarray, grids: Grids) -> np.ndarray:
-    """The positions of one row without padding, (3, n) int64; takes its media off `grids`."""
+    """The positions of one row without padding, (3, n) int64; takes its media off `grids`.
+
+    Example:
+        >>> marks = Marks(image=1, video=2, audio=3, vision_start=4, audio_start=5)
+        >>> row_positions(marks, np.array([9, 9]), Grids([], [], None)).tolist()
+        [[0, 1], [0, 1], [0, 1]]
+    """
     parts: list[np.ndarray] = []
     place = following = 0
     for start in np.flatnonzero(ids == marks.vision_start):

@@ -147,7 +147,9 @@ class AsidCaptionerProcessor(Qwen2_5OmniProcessor):
         places = np.flatnonzero(np.isin(ids, list(self._kinds)))
         row = Row(dtype or torch.float32)
         words = len(ids) - len(places)
-        images = [self._image(next(media["image"]), budget, row) for place in places if self._kind(ids[place]) == "image"]
+        images = [
+            self._image(next(media["image"]), budget, row) for place in places if self._kind(ids[place]) == "image"
+        ]
         room = None
         clips = sum(self._kind(ids[place]) != "image" for place in places)
         if max_length is not None:

@@ -16,7 +16,7 @@ _NO_END = re.compile(r"(?:\b(?:Mr|Mrs|Ms|Dr|St|Jr|Sr|vs|etc|No|a\.m|p\.m)|\b[A-Z
 
 
 def windows_of(duration: float, window: float, overlap: float) -> list[tuple[float, float]]:
-    """Windows that cover a clip, all of one length, each beginning `overlap` seconds or a little more before the last ends.
+    """Windows that cover a clip, all of one length, each beginning `overlap` s or a little more before the last ends.
 
     Args:
         duration: s, of the clip.
@@ -40,9 +40,9 @@ def windows_of(duration: float, window: float, overlap: float) -> list[tuple[flo
 def merge_texts(texts: Sequence[str], windows: Sequence[tuple[float, float]]) -> str:
     """One text of the texts of windows, whose times count from their own start.
 
-    Times are moved to the clip's axis. Where two windows overlap, each tells of its half: a sentence goes with the first
-    time that it names, or else with the sentence before it. A sentence that an earlier window has word for word is left
-    out.
+    Times are moved to the clip's axis. Where windows overlap, the later one tells only of what comes after the last
+    time that an earlier one named: nothing that one of them tells is lost, little is told twice. A sentence goes with
+    the first time that it names, or else with the sentence before it; one that was said word for word is left out.
 
     Args:
         texts: of each window.
@@ -54,18 +54,19 @@ def merge_texts(texts: Sequence[str], windows: Sequence[tuple[float, float]]) ->
     """
     said: set[str] = set()
     kept = []
-    for place, (text, (start, end)) in enumerate(zip(texts, windows, strict=True)):
-        begin = (start + windows[place - 1][1]) / 2 if place else -math.inf
-        until = (end + windows[place + 1][0]) / 2 if place + 1 < len(windows) else math.inf
-        inside = True
+    told = -math.inf
+    for text, (start, _) in zip(texts, windows, strict=True):
+        inside, latest = True, told
         for sentence in sentences(shift_anchors(text, start)):
             times = next((anchor.times for anchor in parse_anchors(sentence) if _is_place(anchor)), None)
             if times is not None:
-                inside = begin <= times[0] < until
+                inside = times[0] > told
+                latest = max(latest, times[0])
             words = " ".join(re.findall(r"\w+", sentence.lower()))
             if inside and words and words not in said:
                 said.add(words)
                 kept.append(sentence)
+        told = latest
     return " ".join(kept)
 
 
@@ -79,7 +80,7 @@ def sentences(text: str) -> list[str]:
     found: list[str] = []
     start = 0
     for match in _SENTENCE_END.finditer(text):
-        if not _NO_END.search(text, start, match.start() + 1):
+        if not _NO_END.search(text, start, match.start()):
             found.append(text[start : match.end()].strip())
             start = match.end()
     return [sentence for sentence in [*found, text[start:].strip()] if sentence]

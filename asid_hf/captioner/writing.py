@@ -41,7 +41,11 @@ class _WishStop(StoppingCriteria):
 
 
 def write_rows(
-    model: PreTrainedModel, processor: AsidCaptionerProcessor, parts: Sequence, request: CaptionRequest, streamer: Any = None
+    model: PreTrainedModel,
+    processor: AsidCaptionerProcessor,
+    parts: Sequence,
+    request: CaptionRequest,
+    streamer: Any = None,
 ) -> list[Written]:
     """Write captions for rows.
 
@@ -70,7 +74,9 @@ def write_rows(
     for thought in range(THOUGHTS + 1):
         # In JSON a text cannot just end: at last such times are only kept from it.
         minds = not final and (thought < THOUGHTS or request.format == "text")
-        batch = _Batch([parts[place] for place in left], [kept[place] for place in left], [bans[place] for place in left])
+        batch = _Batch(
+            [parts[place] for place in left], [kept[place] for place in left], [bans[place] for place in left]
+        )
         again = []
         for place, ids, wish in zip(left, *_generate(model, processor, batch, request, minds, streamer), strict=True):
             if wish is None:
@@ -179,7 +185,7 @@ def _written(tokenizer: Any, ids: list[int], reason: str) -> Written:
         ids, reason = ids[: loop.start], "loop"
     text = tokenizer.decode(ids, skip_special_tokens=True)
     if reason == "time":
-        text = text[: max(text.rfind(mark) for mark in ".!?\"") + 1] or text
+        text = text[: max(text.rfind(mark) for mark in '.!?"') + 1] or text
     return Written(text, reason, len(ids))
 
 

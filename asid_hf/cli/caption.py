@@ -25,9 +25,9 @@ def caption(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="JSON lines, one a video; a run that was stopped goes on in it.")
     ] = Path("captions.jsonl"),
-    attributes: Annotated[
-        str, typer.Option(help="Which of the eight, with commas; default: all.")
-    ] = ",".join(ATTRIBUTES),
+    attributes: Annotated[str, typer.Option(help="Which of the eight, with commas; default: all.")] = ",".join(
+        ATTRIBUTES
+    ),
     as_json: Annotated[bool, typer.Option("--json", help="Ask for JSON: one text an attribute.")] = False,
     instruction: Annotated[str | None, typer.Option(help="Ask in words of your own.")] = None,
     base_url: Annotated[
@@ -43,7 +43,9 @@ def caption(
     window: Annotated[
         float | None, typer.Option(help="Seconds; longer videos are captioned in overlapping windows.")
     ] = None,
-    overlap: Annotated[float, typer.Option(min=0, help="Seconds by which windows overlap.")] = 5.0,
+    overlap: Annotated[
+        float | None, typer.Option(min=0, help="Seconds by which windows overlap; default: 5, less of short windows.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the instructions and of sampling.")] = 0,
     temperature: Annotated[float, typer.Option(min=0, help="0: the likeliest words.")] = 0.0,
     dtype: Annotated[str, typer.Option(help="Of the weights: auto, bfloat16, float16, float32.")] = "auto",
@@ -69,7 +71,7 @@ def caption(
     """
     from tqdm.auto import tqdm
 
-    from asid_hf.evaluation.captioning import CaptionRun, caption_videos
+    from asid_hf.evaluation.captioning import CaptionRun, caption_videos, processes
     from asid_hf.verify.inputs import find_videos, new_rows
 
     options = {"max_new_tokens": max_new_tokens, "batch_size": batch_size, "window": window, "overlap": overlap}
@@ -92,7 +94,8 @@ def caption(
     loading = {"dtype": dtype, "merge_adapter": merge_adapter}
     loading |= {"attn_implementation": attn_implementation} if attn_implementation else {}
     loading |= {"device_map": device_map} if device_map else {}
-    with tqdm(total=len(rows), unit="video", desc="captions") as bar:
+    rank, count = processes()
+    with tqdm(total=len(rows[rank::count]), unit="video", desc="captions", disable=rank > 0 or None) as bar:
 
         def told(row: dict) -> None:
             bar.update()
@@ -100,7 +103,8 @@ def caption(
                 bar.write(f"{printable(row['video_id'])}: {printable(row['error'])}")
 
         counts = caption_videos(rows, output, run, endpoint, ledger, overwrite, loading, told)
-    typer.echo(f"{counts['new']} new captions, {counts['failed']} videos failed; {counts['predictions']} in {output}")
+    there = "others are at work" if counts["predictions"] is None else f"{counts['predictions']} in {output}"
+    typer.echo(f"{counts['new']} new captions, {counts['failed']} videos failed; {there}")
 
 
 def _endpoint(

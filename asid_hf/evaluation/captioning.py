@@ -75,7 +75,7 @@ def caption_videos(
     overwrite: bool = False,
     loading: dict | None = None,
     told: Told = lambda row: None,
-) -> dict[str, int]:
+) -> dict[str, int | None]:
     """Caption videos into a file of predictions; what is in it already is not asked again.
 
     Started by `accelerate launch` or `torchrun`, each process captions its share on its own GPU.
@@ -91,7 +91,7 @@ def caption_videos(
         told: called with every new prediction.
 
     Returns:
-        How many are in the file, were new, and failed.
+        How many are in the file (None while other processes are at work), were new, and failed.
 
     Raises:
         InputError, OutputError: see `CaptionRun` and `Predictions`.
@@ -102,12 +102,13 @@ def caption_videos(
         >>> caption_videos([("a", {"path": "a.mp4"})], Path("out.jsonl"), CaptionRun("m"))  # doctest: +SKIP
         {'predictions': 1, 'new': 1, 'failed': 0}
     """
-    rank, count, meet = (0, 1, lambda: None) if endpoint else _processes()
+    rank, count = (0, 1) if endpoint else processes()
     settings = {**asdict(run), "endpoint": endpoint and endpoint.parameters(), "version": __version__}
-    if overwrite and rank == 0:
-        Predictions(output, settings, overwrite=True)
-    meet()
-    file = Predictions(output, settings, rank)
+    if overwrite and count > 1:
+        raise InputError(
+            f"Several processes cannot begin {output} anew together: remove it, and leave --overwrite out."
+        )
+    file = Predictions(output, settings, rank, overwrite)
     left = [(name, video) for name, video in videos if (name, run.prompt_id) not in file.done][rank::count]
     counts = {"new": 0, "failed": 0}
 
@@ -120,29 +121,25 @@ def caption_videos(
     if left and endpoint is not None:
         _ask_endpoint(left, run, endpoint, ledger or output.with_name(f"{output.name}.ledger.sqlite"), keep)
     elif left:
-        _ask_model(left, run, loading or {}, rank, keep)
-    meet()
-    names = [name for name, _ in videos]
-    return {"predictions": file.finish(names) if rank == 0 else len(file.rows), **counts}
+        _ask_model(left, run, loading or {}, keep)
+    return {"predictions": file.finish((name, run.prompt_id) for name, _ in videos), **counts}
 
 
 def _local(model: str) -> bool:
     return os.path.isabs(model) or os.path.isdir(model)
 
 
-def _processes() -> tuple[int, int, Callable[[], None]]:
-    """Which process this is, of how many, and how to wait for the others."""
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        return 0, 1, lambda: None
-    try:
-        from accelerate import PartialState
-    except ImportError as error:
-        raise MissingExtraError("captioning by several processes", "captioner") from error
-    state = PartialState()
-    return state.process_index, state.num_processes, state.wait_for_everyone
+def processes() -> tuple[int, int]:
+    """Which process of a launcher's this is, and of how many.
+
+    Example:
+        >>> processes()
+        (0, 1)
+    """
+    return int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
 
 
-def _ask_model(left: list, run: CaptionRun, loading: dict, rank: int, keep: Callable[[str, dict, dict], None]) -> None:
+def _ask_model(left: list, run: CaptionRun, loading: dict, keep: Callable[[str, dict, dict], None]) -> None:
     try:
         import torch
 

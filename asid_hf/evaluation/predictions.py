@@ -1,7 +1,8 @@
 """The file of predictions: JSON lines, one a video and prompt, that grows while a run goes and is taken up again.
 
-Each process of a run appends to a file of its own beside it; when all are done they are put together in the order of
-the videos. A run that is stopped leaves what it has; the next one, of however many processes, goes on from it.
+Each process of a run appends to a file of its own beside it; the last one that is done puts them together in the order
+of the videos, so that none waits for another. A run that is stopped leaves what it has; the next one, of however many
+processes, goes on from it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+from filelock import FileLock
 
 from asid_hf.errors import InputError, OutputError
 
@@ -47,7 +50,7 @@ class Predictions:
         >>> import tempfile
         >>> file = Predictions(Path(tempfile.mkdtemp(), "out.jsonl"), {"model": "m"})
         >>> file.add({"video_id": "a", "prompt_id": "p", "caption": "It rains."})
-        >>> file.finish(["a"]), sorted(Predictions(file.path, {"model": "m"}).done)
+        >>> file.finish([("a", "p")]), sorted(Predictions(file.path, {"model": "m"}).done)
         (1, [('a', 'p')])
     """
 
@@ -83,22 +86,33 @@ class Predictions:
         except OSError as error:
             raise OutputError(f"{self._own} cannot be written: {error.strerror}.") from error
 
-    def finish(self, order: Iterable[str]) -> int:
-        """Put all parts together, by the order of the video ids, and return how many predictions there are.
+    def finish(self, wanted: Iterable[tuple[str, str]]) -> int | None:
+        """Put all parts together, if no process is still at work on them.
+
+        Args:
+            wanted: video and prompt ids of the whole run, in order.
+
+        Returns:
+            How many predictions there are; None while some of the run's are not there.
 
         Raises:
             OutputError: it cannot be written.
         """
-        places = {name: place for place, name in enumerate(order)}
-        rows = {key(row): row for row in self._read()}
-        ordered = sorted(rows.values(), key=lambda row: (places.get(row["video_id"], len(places)), row["prompt_id"]))
+        places = {name: place for place, name in enumerate(wanted)}
         draft = self.path.with_name(f"{self.path.name}.draft")
+        lock = self.path.with_name(f".{self.path.name}.lock")
         try:
-            with open(draft, "w", encoding="utf-8") as file:
-                file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in ordered)
-            os.replace(draft, self.path)
-            for part in self._parts():
-                part.unlink()
+            with FileLock(lock):
+                rows = {key(row): row for row in self._read()}
+                if places.keys() - rows:
+                    return None
+                ordered = sorted(rows.values(), key=lambda row: (places.get(key(row), len(places)), key(row)))
+                with open(draft, "w", encoding="utf-8") as file:
+                    file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in ordered)
+                os.replace(draft, self.path)
+                for part in self._parts():
+                    part.unlink()
+            lock.unlink(missing_ok=True)
         except OSError as error:
             raise OutputError(f"{self.path} cannot be written: {error.strerror}.") from error
         return len(ordered)
@@ -149,5 +163,7 @@ def read_predictions(path: Path) -> Iterator[dict]:
                 row = json.loads(line)
                 key(row)
             except (ValueError, KeyError, TypeError) as error:
-                raise InputError(f"{path}, line {number} is no prediction: it has no video_id and prompt_id.") from error
+                raise InputError(
+                    f"{path}, line {number} is no prediction: it has no video_id and prompt_id."
+                ) from error
             yield row

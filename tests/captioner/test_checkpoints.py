@@ -133,7 +133,9 @@ def test_a_thinker_loads_and_all_are_saved_in_one_layout(
         assert not [name for name in names if name.startswith("thinker.")]
 
 
-def test_a_plain_omni_opens_what_was_exported(captioner: Any, whole: Any, omni: Path, clip: Path, tmp_path: Path) -> None:
+def test_a_plain_omni_opens_what_was_exported(
+    captioner: Any, whole: Any, omni: Path, clip: Path, tmp_path: Path
+) -> None:
     import torch
     from transformers import AutoProcessor, Qwen2_5OmniForConditionalGeneration, Qwen2_5OmniProcessor
 
@@ -162,7 +164,7 @@ def test_no_base_but_its_own_is_exported_over(captioner: Any, whole: Any, vocabu
     with pytest.raises(CheckpointError, match="another thinker"):
         captioner.export_omni(tmp_path / "out", base=other)
     whole.thinker.save_pretrained(tmp_path / "thinker")
-    with pytest.raises(InputError, match="Give a whole Qwen2.5-Omni"):
+    with pytest.raises(InputError, match=r"Give a whole Qwen2\.5-Omni"):
         captioner.export_omni(tmp_path / "out2", base=tmp_path / "thinker")
 
 
@@ -252,7 +254,9 @@ def adapters(whole: Any, captioner: Any, omni: Path, tmp_path_factory: pytest.Te
     import torch
 
     folder = tmp_path_factory.mktemp("adapters")
-    config = peft.LoraConfig(r=4, lora_alpha=8, target_modules=r".*\.(q_proj|up_proj)", base_model_name_or_path=str(omni))
+    config = peft.LoraConfig(
+        r=4, lora_alpha=8, target_modules=r".*\.(q_proj|up_proj)", base_model_name_or_path=str(omni)
+    )
     made = {}
     for name, model in (("omni", whole), ("thinker", whole.thinker), ("captioner", captioner)):
         wrapped = peft.get_peft_model(copy.deepcopy(model), config)
@@ -297,9 +301,7 @@ def test_an_adapter_of_any_layout_is_read_merged_or_apart(
         apart.export_omni("nowhere", base="nowhere")
 
 
-def test_an_adapter_that_does_not_fit_is_refused(
-    adapters: dict[str, Path], captioner: Any, tmp_path: Path
-) -> None:
+def test_an_adapter_that_does_not_fit_is_refused(adapters: dict[str, Path], captioner: Any, tmp_path: Path) -> None:
     from safetensors.torch import load_file, save_file
 
     folder = shutil.copytree(adapters["thinker"], tmp_path / "adapter")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-torch = pytest.importorskip("torch", reason="decoding needs torch")
-pytest.importorskip("transformers", reason="decoding needs transformers")
+pytest.importorskip("torch", reason="torch is not installed")
+pytest.importorskip("transformers", reason="transformers is not installed")
 
 import json
 from pathlib import Path
 
 import qwen_vocabulary
+import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
@@ -63,14 +64,18 @@ GENERATOR = torch.Generator()
 def test_any_scores_give_valid_json_with_exactly_the_keys(letters: object, seed: int) -> None:
     GENERATOR.manual_seed(seed)
     size = len(letters)
-    wild = [letters.convert_tokens_to_ids(token) for token in ["\\", "\\u", '"', ".\"", "Ġ", "ĠĠ", "ð", "Ã", "d", "D", "\\n"]]
+    wild = [
+        letters.convert_tokens_to_ids(token) for token in ["\\", "\\u", '"', '."', "Ġ", "ĠĠ", "ð", "Ã", "d", "D", "\\n"]
+    ]
     weights = torch.zeros(size)
     if seed % 2:
         weights[wild] = 4.0
     bare = len(json.dumps(dict.fromkeys(KEYS, "")))
     limit = [bare, bare + 1, bare + 3, bare + 7, bare + 20, 300][seed % 6]
     fields = JsonFields(letters, KEYS, 3, limit, letters.eos_token_id)
-    ids = written(letters, fields, lambda ids: torch.randn(1, size, generator=GENERATOR) + weights, limit, letters.eos_token_id, 3)
+    ids = written(
+        letters, fields, lambda ids: torch.randn(1, size, generator=GENERATOR) + weights, limit, letters.eos_token_id, 3
+    )
     text = letters.decode(ids)
     answer = json.loads(text)
     assert list(answer) == KEYS
@@ -112,8 +117,8 @@ def follow(fields: JsonFields, ids: list[int]) -> list[int]:
 def test_what_json_writes_by_itself_is_let_through(tokenizer: object) -> None:
     answer = {
         "scene": 'A room, "HARBOUR \\ 12".\nAt 3s – é 漢字 😀 𝄞.',
-        "narrative_elements": "He says:\t\"No!\"",
-        "speech": "",
+        "narrative_elements": 'He says:\t"No!"',
+        "speech": "None.",
     }
     ids = tokenizer(json.dumps(answer, ensure_ascii=False))["input_ids"]
     assert follow(JsonFields(tokenizer, KEYS, 0, 200, END), [*ids, END]) == []
@@ -123,7 +128,9 @@ def test_what_json_writes_by_itself_is_let_through(tokenizer: object) -> None:
 
 def test_structure_is_written_whatever_is_wanted_and_then_only_the_end(tokenizer: object) -> None:
     fields = JsonFields(tokenizer, KEYS, 0, 100, [END, PAD])
-    first = fields(torch.zeros((1, 0), dtype=torch.long), torch.zeros(1, ROWS))[0].isfinite().nonzero().flatten().tolist()
+    first = (
+        fields(torch.zeros((1, 0), dtype=torch.long), torch.zeros(1, ROWS))[0].isfinite().nonzero().flatten().tolist()
+    )
     assert [tokenizer.decode([token]) for token in first] == ['{"']
     whole = tokenizer(json.dumps(dict.fromkeys(KEYS, "It.")))["input_ids"]
     last = fields(torch.tensor([whole]), torch.zeros(1, ROWS))[0].isfinite().nonzero().flatten().tolist()

@@ -20,7 +20,9 @@ class Pieces:
     """A tokenizer of words, spaces, digits and marks, as a captioner's."""
 
     all_special_ids = (0,)
-    added_tokens_decoder: dict = {}
+
+    def __init__(self) -> None:
+        self.added_tokens_decoder: dict = {}
 
     def __len__(self) -> int:
         return 1000
@@ -106,7 +108,12 @@ def rows(*texts: str) -> torch.Tensor:
 
 
 LOOPING = "The dog barks at him. " * 30
-TELLING = " ".join(f"{a} {b}" for a in "a man dog car house tree".split() for b in "runs jumps sits stands waits sings".split()) * 2
+TELLING = (
+    " ".join(
+        f"{a} {b}" for a in "a man dog car house tree".split() for b in "runs jumps sits stands waits sings".split()
+    )
+    * 2
+)
 
 
 def test_only_the_rows_that_loop_are_ended() -> None:

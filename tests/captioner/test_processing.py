@@ -1,4 +1,4 @@
-"""The processor: the reference's inputs where they are right, each clip's own rate and length, mixed batches, fitting."""
+"""The processor: the reference's inputs where they are right, each clip's own rate and length, mixed batches."""
 
 from __future__ import annotations
 
@@ -79,7 +79,15 @@ def test_paths_bytes_video_values_clips_and_frames_give_the_same(processor: Any,
     video = {"path": str(path), "bytes": None}
     text = prompt(processor, "video")
     first = processor(text, videos=[str(path)], **SMALL)
-    for given in (path, path.read_bytes(), video, {"path": None, "bytes": path.read_bytes()}, clip, decoded, channels_last):
+    for given in (
+        path,
+        path.read_bytes(),
+        video,
+        {"path": None, "bytes": path.read_bytes()},
+        clip,
+        decoded,
+        channels_last,
+    ):
         other = processor(text, videos=[given], **SMALL)
         for key, value in first.items():
             torch.testing.assert_close(other[key], value, atol=2e-5, rtol=1e-6, msg=key)
@@ -107,13 +115,25 @@ def test_each_row_of_a_mixed_batch_has_the_positions_and_logits_that_it_has_alon
 ) -> None:
     import torch
 
-    texts = [prompt(processor, *([] if kind == "text" else [kind]), words=f"Describe {name}.") for name, (kind, _) in mixed.items()]
+    texts = [
+        prompt(processor, *([] if kind == "text" else [kind]), words=f"Describe {name}.")
+        for name, (kind, _) in mixed.items()
+    ]
     media = {kind: [one for own, one in mixed.values() if own == kind] for kind in ("image", "video", "audio")}
     batch = processor(texts, media["image"], media["video"], media["audio"], return_metadata=True, **SMALL)
     told = batch.pop("metadata")
     by_name = dict(zip(mixed, told, strict=True))
-    assert {name for name, one in by_name.items() if one["tokens"]["audio"]} == set(mixed) - {"soundless", "image", "words"}
-    assert {name for name, one in by_name.items() if one["tokens"]["video"]} == {"audible", "soundless", "silent", "short"}
+    assert {name for name, one in by_name.items() if one["tokens"]["audio"]} == set(mixed) - {
+        "soundless",
+        "image",
+        "words",
+    }
+    assert {name for name, one in by_name.items() if one["tokens"]["video"]} == {
+        "audible",
+        "soundless",
+        "silent",
+        "short",
+    }
     for padding_side in ("left", "right"):
         batch = processor(texts, media["image"], media["video"], media["audio"], padding_side=padding_side, **SMALL)
         logits = captioner(**batch).logits
@@ -149,7 +169,9 @@ def test_generation_in_a_mixed_batch_says_what_each_row_says_alone(
     together = captioner.generate(**batch, **options)[:, batch["input_ids"].shape[1] :]
     for place, name in enumerate(names):
         lone = processor(texts[place], videos=[mixed[name][1]], **SMALL)
-        assert captioner.generate(**lone, **options)[0, lone["input_ids"].shape[1] :].tolist() == together[place].tolist()
+        assert (
+            captioner.generate(**lone, **options)[0, lone["input_ids"].shape[1] :].tolist() == together[place].tolist()
+        )
 
 
 def test_a_clip_is_fitted_into_a_context_instead_of_being_dropped(processor: Any, tmp_path: Path) -> None:
@@ -179,7 +201,8 @@ def test_frames_that_are_decoded_already_are_fitted_by_the_same_rule(processor: 
     text = prompt(processor, "video")
     for most in (5000, 3000, 1500):
         opened, decoded = (
-            processor(text, videos=[given], max_length=most, return_metadata=True)["metadata"][0] for given in (path, clip)
+            processor(text, videos=[given], max_length=most, return_metadata=True)["metadata"][0]
+            for given in (path, clip)
         )
         assert opened["tokens"] == decoded["tokens"]
         assert opened["clips"][0]["fitted"] == decoded["clips"][0]["fitted"]
