@@ -37,6 +37,9 @@ _FINISHED_BY = [
         (rf"\d\s?[ap]\.?m$|{_DIGIT}[ \t-]?{_UNIT}$", ("letter",)),
     ]
 ]
+# What cannot make a wrong time where the other does not.
+_SAME = {" s": " sec", "-s": " sec", "-sec": " sec", " S": " sec", "-S": " sec", "S": "s", "ſ": "s", "-min": " min"}
+_SAME |= {" ss": "ss", "sss": "ss", "ssss": "ss", "sssss": "ss"}
 # What follows an anchor that may still turn out to be none, or another one.
 _HALF_DAY = re.compile(r"\s?(?:[ap]\.?)?", re.IGNORECASE)
 _COMPOUND = re.compile(r"-(?:seconds?|secs?|minutes?|mins?)$", re.IGNORECASE)
@@ -83,11 +86,12 @@ class Place:
         self.standing: Anchor | None = None  # a faulty anchor that may still change
         self._settled: set[tuple[int, tuple[float, ...]]] = set()
         self._told: dict[str, bool] = {}
+        self._parsed: dict[str, list[Anchor]] = {}
         if self.classes or _MAY_CHANGE.search(text.text, max(0, len(text.text) - _TAIL)):
             self._look()
 
     def _look(self) -> None:
-        anchors = parse_anchors(self._view)
+        anchors = self._anchors("")
         if not any(anchor.kind != "duration" for anchor in anchors):
             return
         for fault in told(anchors, self.last, self.limit)[0]:
@@ -106,35 +110,38 @@ class Place:
 
     def finishes(self, tried: str) -> bool:
         """Whether an anchor that is no duration reaches into what is tried."""
-        return any(a.end > len(self._view) and a.kind != "duration" for a in parse_anchors(self._view + tried))
+        return any(a.end > len(self._view) and a.kind != "duration" for a in self._anchors(tried))
 
     def allows(self, tried: str) -> bool:
         """Whether no anchor is faulty for good, with this behind the text."""
         if tried not in self._told:
-            self._told[tried] = self._allows(tried)
+            same = _SAME.get(tried)
+            self._told[tried] = (same is not None and self.allows(same)) or self._allows(tried)
         return self._told[tried]
 
     def _allows(self, tried: str) -> bool:
-        after = self._view + tried
-        anchors = parse_anchors(after)
+        after, anchors = self._view + tried, self._anchors(tried)
         if not any(anchor.end >= len(self._view) - 40 for anchor in anchors):
             return True
         return all(self._may_change(fault, after) for fault in self._new_faults(anchors))
 
     def fault_with(self, tried: str) -> Anchor | None:
         """The anchor that is faulty with this behind the text, or without it already."""
-        faults = self._new_faults(parse_anchors(self._view + tried)) or self._new_faults(
-            parse_anchors(self._view + tried + " ")
-        )
+        faults = self._new_faults(self._anchors(tried)) or self._new_faults(self._anchors(tried + " "))
         return faults[0] if faults else self.standing
 
     def last_before(self, fault: Anchor) -> float:
         """Start of the last sound anchor before a faulty one."""
-        return told((a for a in parse_anchors(self._view) if a.end <= fault.start), self.last, self.limit)[1]
+        return told((a for a in self._anchors("") if a.end <= fault.start), self.last, self.limit)[1]
 
     def offset(self, place: int) -> int:
         """A place in the view as one in the text."""
         return self._begin + place
+
+    def _anchors(self, tried: str) -> list[Anchor]:
+        if tried not in self._parsed:
+            self._parsed[tried] = parse_anchors(self._view + tried)
+        return self._parsed[tried]
 
     def _new_faults(self, anchors: list[Anchor]) -> list[Anchor]:
         return [a for a in told(anchors, self.last, self.limit)[0] if (a.start, a.times) not in self._settled]

@@ -125,7 +125,7 @@ class AnchorGuard(LogitsProcessor):
                 continue
             best = int(scores[row].argmax())
             if self.wishes[row] is None and masked[best] == FORBIDDEN != scores[row, best]:
-                self.wishes[row] = self._wish(row, text, place, best)
+                self.wishes[row] = self._wish(row, text, place, best, self._goes_on(int(masked.argmax())))
             scores = scores if copied else scores.clone()
             scores[row], copied = masked, True
         return scores
@@ -152,8 +152,17 @@ class AnchorGuard(LogitsProcessor):
     def _begin(self, text: int) -> CaptionText:
         return CaptionText(self._vocabulary, self._limits[text])
 
-    def _wish(self, row: int, text: CaptionText, place: Place, best: int) -> Wish | None:
-        """Where the number begins to go wrong; None where each of its tokens could have led to an allowed time."""
+    def _goes_on(self, token: int) -> bool:
+        """Whether a token writes on at a number."""
+        letters = self._vocabulary.texts[token] if token < len(self._vocabulary.texts) else None
+        return bool(letters) and (letters[0].isdigit() or letters[0] == ":")
+
+    def _wish(self, row: int, text: CaptionText, place: Place, best: int, goes_on: bool) -> Wish | None:
+        """Where the number begins to go wrong.
+
+        Where each of its tokens could have led to a time of the clip ("1", of 12s): none if it `goes_on` to one, else
+        where it begins.
+        """
         fault = place.fault_with(self._vocabulary.texts[best] or "" if best < len(self._vocabulary.texts) else "")
         number = fault and offending_number(fault, place.last_before(fault), place.limit)
         if not number:
@@ -171,7 +180,9 @@ class AnchorGuard(LogitsProcessor):
             whole = number.text[0].isdigit() or len(written) == len(number.text)
             if whole and not can_become(written, number):
                 return Wish(row, token, tuple(sorted({ids[token], *self._dead(before, number, ids[token])})))
-        return None
+        if goes_on or first >= len(text.owners):
+            return None
+        return Wish(row, text.owners[first], (ids[text.owners[first]],))
 
     def _dead(self, before: str, number: Number, taken: int) -> set[int]:
         """The digits and number words that lead to forbidden times only, behind the first characters of a number."""

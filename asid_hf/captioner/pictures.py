@@ -135,7 +135,7 @@ def _as_tensor(image: Any) -> torch.Tensor:
     if not isinstance(image, np.ndarray | torch.Tensor):
         try:
             opened = image if isinstance(image, Image.Image) else Image.open(image)
-            image = np.asarray(opened.convert("RGB"))
+            image = np.array(opened.convert("RGB"))  # a copy, which may be written to
         except (OSError, UnidentifiedImageError, AttributeError, ValueError) as error:
             raise MediaError("not_media", f"The image cannot be read: {error}. Give a path, or a PIL image.") from error
     picture = torch.as_tensor(image)

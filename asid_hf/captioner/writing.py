@@ -88,7 +88,9 @@ def write_rows(
         left = again
         if not left:
             break
-    return [_written(tokenizer, ids, reason) for ids, reason in zip(kept, reasons, strict=True)]
+    most = request.max_new_tokens  # rows that were taken back were written on beside longer ones
+    cut = request.loop_guard
+    return [_written(tokenizer, ids[:most], reason, cut) for ids, reason in zip(kept, reasons, strict=True)]
 
 
 class _Batch(NamedTuple):
@@ -156,10 +158,18 @@ def _settings(model: PreTrainedModel, request: CaptionRequest, tokenizer: Any, k
         **given,
         max_new_tokens=request.max_new_tokens - kept,
         max_length=None,
+        suppress_tokens=_never(model, tokenizer),
         eos_token_id=end_ids(tokenizer),
         pad_token_id=tokenizer.pad_token_id,
     )
     return settings
+
+
+def _never(model: PreTrainedModel, tokenizer: Any) -> list[int]:
+    """Tokens that no text holds: those of turns and media, and rows of the vocabulary that stand for nothing."""
+    special = {token for token, added in tokenizer.added_tokens_decoder.items() if added.special}
+    beyond = range(len(tokenizer), model.config.get_text_config().vocab_size)
+    return sorted(special.union(beyond) - set(end_ids(tokenizer)))
 
 
 def end_ids(tokenizer: Any) -> list[int]:
@@ -178,9 +188,10 @@ def _ended(ids: list[int], ends: list[int]) -> tuple[list[int], str]:
     return (ids, "length") if place is None else (ids[:place], "stop")
 
 
-def _written(tokenizer: Any, ids: list[int], reason: str) -> Written:
+def _written(tokenizer: Any, ids: list[int], reason: str, cut_loops: bool) -> Written:
     """The text; of one that loops one copy of what it repeated, of one that was taken back its whole sentences."""
-    loop = find_loop(ids, frozenset(tokenizer.convert_tokens_to_ids(list("0123456789"))))
+    digits = frozenset(tokenizer.convert_tokens_to_ids(list("0123456789")))
+    loop = find_loop(ids, digits) if cut_loops else None
     if loop is not None:
         ids, reason = ids[: loop.start], "loop"
     text = tokenizer.decode(ids, skip_special_tokens=True)

@@ -193,10 +193,11 @@ def test_a_cut_character_is_waited_for(tokenizer: object) -> None:
 
 
 def wish_of(
-    tokenizer: object, text: str, token: str, duration: float = 17.0, prompt: int = 0
+    tokenizer: object, text: str, token: str, duration: float = 17.0, prompt: int = 0, second: str = " the"
 ) -> tuple[Wish | None, list[int]]:
     ids = tokenizer(text)["input_ids"]
     scores = torch.zeros(1, ROWS)
+    scores[0, tokenizer(second)["input_ids"][0]] = 0.5
     scores[0, tokenizer(token)["input_ids"][0]] = 1.0
     guard = AnchorGuard(tokenizer, [duration], prompt)
     guard(torch.tensor([[9] * prompt + ids]), scores)
@@ -233,8 +234,14 @@ def test_number_words_are_wished_away(tokenizer: object) -> None:
     assert not {" three", " ten"} & names
 
 
-def test_no_wish_where_the_number_can_still_be_right_or_the_token_was_not_wanted(tokenizer: object) -> None:
-    assert wish_of(tokenizer, "At 5s he. At 1", "s")[0] is None
+def test_a_number_that_can_still_be_right_is_taken_back_only_if_it_does_not_go_on(tokenizer: object) -> None:
+    for second in ("2", ":"):
+        assert wish_of(tokenizer, "At 5s he. At 1", "s", second=second)[0] is None
+    wish, ids = wish_of(tokenizer, "At 5s he. At 1", "s")
+    assert (tokenizer.decode(ids[: wish.length]), tokenizer.decode(wish.ids)) == ("At 5s he. At ", "1")
+
+
+def test_no_wish_where_the_token_was_not_wanted(tokenizer: object) -> None:
     assert wish_of(tokenizer, "At 40", " dollars")[0] is None
 
 
