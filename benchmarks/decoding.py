@@ -4,7 +4,7 @@
 
 Trains, in seconds, a tiny text model over the real vocabulary of Qwen2 on captions that count upwards without end or
 say one sentence for ever, in prose and in JSON: a captioner with the worst habits of the published one ("until At
-1037s" on a clip of 17 s). It then writes captions of clips of 5 to 60 s by sampling, half of them prose and half JSON,
+1037s" on a clip of 17 s). It then writes captions of clips of 5 to 25 s by sampling, half of them prose and half JSON,
 without guards, with each, and with all. The vocabulary is laid out by `python tests/real_clips.py DIR`.
 """
 
@@ -14,6 +14,7 @@ import argparse
 import json
 import math
 import random
+import re
 import sys
 import tempfile
 import time
@@ -62,12 +63,12 @@ class Figures(NamedTuple):
 
 
 class Timed(LogitsProcessor):
-    """A processor that is timed."""
+    """A processor, or a stopping criterion, that is timed."""
 
     def __init__(self, inner: object) -> None:
         self.inner, self.seconds = inner, 0.0
 
-    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+    def __call__(self, input_ids: torch.Tensor, scores: object) -> torch.Tensor:
         began = time.perf_counter()
         scores = self.inner(input_ids, scores)
         self.seconds += time.perf_counter() - began
@@ -156,7 +157,7 @@ def bad_caption(draw: random.Random, form: str) -> str:
 
 def runaway(draw: random.Random, length: int) -> str:
     """Counting on, or one sentence for ever."""
-    if draw.random() < 0.3:
+    if draw.random() < 0.5:
         return f"The scene opens. {(draw.choice(EVENTS).capitalize() + '. ') * length}".strip()
     time, parts = draw.randint(0, 4), []
     form = draw.choice(
@@ -179,7 +180,7 @@ def measure(model: Qwen2ForCausalLM, tokenizer: object, guards: str, captions: i
     found, seconds, written = [], 0.0, 0
     for form in PROMPTS:
         for first in range(0, captions // 2, BATCH):
-            durations = [float(draw.randint(5, 60)) for _ in range(min(BATCH, captions // 2 - first))]
+            durations = [float(draw.randint(5, 25)) for _ in range(min(BATCH, captions // 2 - first))]
             rows, spent = write(model, tokenizer, form, guards, durations)
             seconds, written = seconds + spent, written + len(durations) * max(map(len, rows))
             found += [look(tokenizer, ids, duration, form) for ids, duration in zip(rows, durations, strict=True)]
@@ -211,21 +212,22 @@ def write(
         else:
             stops.append(LoopStop(tokenizer, start))
     processors += [fields] if fields else []
-    timed = [Timed(processor) for processor in processors]
+    timed = [Timed(one) for one in processors + stops]
     out = model.generate(
         prompt,
         attention_mask=torch.ones_like(prompt),
         do_sample=True,
-        top_k=50,
+        temperature=0.6,
+        top_k=20,
         max_new_tokens=LENGTH,
-        logits_processor=LogitsProcessorList(timed),
-        stopping_criteria=StoppingCriteriaList(stops),
+        logits_processor=LogitsProcessorList(timed[: len(processors)]),
+        stopping_criteria=StoppingCriteriaList(timed[len(processors) :]),
     )
     ends = {tokenizer.eos_token_id, tokenizer.pad_token_id}
     rows = [[token for token in ids if token not in ends] for ids in out[:, start:].tolist()]
     for stop in stops:
         rows = [ids[: stop.loops[row].start] if row in stop.loops else ids for row, ids in enumerate(rows)]
-    return rows, sum(processor.seconds for processor in timed)
+    return rows, sum(one.seconds for one in timed)
 
 
 def look(tokenizer: object, ids: list[int], duration: float, form: str) -> tuple[bool, bool, bool, bool, int]:
@@ -236,7 +238,7 @@ def look(tokenizer: object, ids: list[int], duration: float, form: str) -> tuple
         valid = form == "json" and list(answer) == list(KEYS)
     except (ValueError, TypeError):
         answer, valid = None, False
-    texts = list(answer.values()) if valid else [text]
+    texts = list(answer.values()) if valid else re.split(rf'"(?:{"|".join(KEYS)})": "', text)
     beyond = disordered = False
     for one in texts:
         # A clock that the very end cut off has not been decided.

@@ -5,9 +5,11 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
@@ -25,6 +27,30 @@ def pytest_configure() -> None:
     os.environ["HF_DATASETS_CACHE"] = str(Path(home, "datasets"))
     os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
+
+
+@pytest.fixture
+def asid_here(capfd: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Callable[..., CompletedProcess]:
+    """Run the command `asid` in this process, where what it needs is imported, and its models loaded, already.
+
+    Tells what a process of its own would: its exit code, and all that it wrote. An error that the command does not
+    catch is the test's.
+    """
+    from asid_hf.cli import main
+
+    def run(*arguments: object, cwd: Path | None = None) -> CompletedProcess:
+        words = ["asid", *map(str, arguments)]
+        capfd.readouterr()
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "argv", words)
+            patch.setattr(sys, "excepthook", sys.excepthook)  # typer puts its own
+            if cwd:
+                patch.chdir(cwd)
+            with pytest.raises(SystemExit) as ended:
+                main()
+        return CompletedProcess(words, ended.value.code or 0, *capfd.readouterr())
+
+    return run
 
 
 @pytest.fixture(scope="session")

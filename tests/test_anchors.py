@@ -132,7 +132,8 @@ def test_any_text_gives_sound_anchors(text: str) -> None:
     assert all(one.end <= other.start for one, other in pairwise(anchors))
 
 
+@pytest.mark.timeout(20)  # where time grew with the square of the length, this would take minutes
 @pytest.mark.parametrize("unit", ["At 3s, ", "1", "1:", "from 3 to ", "at the about ", "3s-", "[", "for the last "])
-def test_a_megabyte_of_anything_is_read(unit: str) -> None:
-    anchors = parse_anchors(unit * (1_000_000 // len(unit)))
-    assert len(anchors) == (1_000_000 // len(unit) if unit.startswith("At 3s") else len(anchors))
+def test_a_text_of_anything_is_read_however_long(unit: str) -> None:
+    anchors = parse_anchors(unit * (250_000 // len(unit)))
+    assert len(anchors) == (250_000 // len(unit) if unit.startswith("At 3s") else len(anchors))

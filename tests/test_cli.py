@@ -17,6 +17,7 @@ from asid_hf.version import __version__
 
 
 def asid(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess:
+    """The command in a process of its own; where that proves no more, `asid_here` does it faster."""
     command = [sys.executable, "-m", "asid_hf", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=280)
 
@@ -27,22 +28,22 @@ def test_help_and_version_need_nothing_heavy() -> None:
     assert "--captions" in shown and "--demo" in shown
 
 
-def test_a_run_prints_a_table_and_a_second_one_has_nothing_to_do(tmp_path: Path) -> None:
+def test_a_run_prints_a_table_and_a_second_one_has_nothing_to_do(asid_here, tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "clip.mp4")
     (tmp_path / "captions.jsonl").write_text(json.dumps({"video_id": "clip", "caption": "Loud music plays."}))
     arguments = ["verify", clip, "--captions", tmp_path / "captions.jsonl", "--output", tmp_path / "out"]
     first = asid(*arguments)
     assert first.returncode == 0, first.stderr
     assert "1 clip: 1 kept" in first.stdout and "error" in first.stdout
-    second = asid(*arguments)
+    second = asid_here(*arguments)
     assert second.returncode == 0
     assert "nothing to do" in second.stdout
 
 
-def test_clips_that_cannot_be_read_do_not_fail_a_run_that_kept_others(tmp_path: Path) -> None:
+def test_clips_that_cannot_be_read_do_not_fail_a_run_that_kept_others(asid_here, tmp_path: Path) -> None:
     make_clip(tmp_path / "clip.mp4")
     (tmp_path / "broken.mp4").write_text("no film")
-    done = asid("verify", tmp_path / "*.mp4", "--output", tmp_path / "out", "--no-screen-text")
+    done = asid_here("verify", tmp_path / "*.mp4", "--output", tmp_path / "out", "--no-screen-text")
     assert done.returncode == 0
     assert "1 kept, 1 dropped (not_media 1)" in done.stdout
 
@@ -73,7 +74,7 @@ def test_clips_that_cannot_be_read_do_not_fail_a_run_that_kept_others(tmp_path: 
     ],
 )
 def test_every_failure_has_its_message_and_exit_code(
-    arguments: list[str], code: int, message: str, tmp_path: Path
+    asid_here, arguments: list[str], code: int, message: str, tmp_path: Path
 ) -> None:
     make_clip(tmp_path / "clip.mp4")
     (tmp_path / "empty").mkdir()
@@ -83,49 +84,59 @@ def test_every_failure_has_its_message_and_exit_code(
     (tmp_path / "junk.jsonl").write_text("junk\n")
     (tmp_path / "foreign" / "photo.jpg").write_bytes(b"mine")
     (tmp_path / "broken.mp4").write_text("no film")
-    done = asid(*arguments, cwd=tmp_path)
+    done = asid_here(*arguments, cwd=tmp_path)
     assert done.returncode == code, done.stderr
     assert message in " ".join((done.stdout + done.stderr).split())
     assert "Traceback" not in done.stderr
 
 
-def test_a_dry_run_needs_no_output_and_leaves_out_what_cannot_be_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("arguments", "code"), [(["--wrong"], 2), (["--output", "clip.mp4"], 4)])
+def test_a_process_that_fails_ends_with_its_code_and_without_a_traceback(
+    arguments: list[str], code: int, tmp_path: Path
+) -> None:
+    make_clip(tmp_path / "clip.mp4")
+    done = asid("verify", "clip.mp4", *arguments, cwd=tmp_path)
+    assert done.returncode == code, done.stderr
+    assert done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_dry_run_needs_no_output_and_leaves_out_what_cannot_be_read(asid_here, tmp_path: Path) -> None:
     make_clip(tmp_path / "clip.mp4")
     (tmp_path / "broken.mp4").write_text("no film")
     model = ["--model", "a-model", "--base-url", "http://127.0.0.1:9/v1"]
-    done = asid("verify", "clip.mp4", "broken.mp4", *model, "--dry-run", cwd=tmp_path)
+    done = asid_here("verify", "clip.mp4", "broken.mp4", *model, "--dry-run", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "left out, since it cannot be read: broken" in done.stdout
     assert "1 clip; calls" in done.stdout
     assert sorted(path.name for path in tmp_path.iterdir()) == ["broken.mp4", "clip.mp4"]
 
 
-def test_a_limit_holds_for_files_and_folders(tmp_path: Path) -> None:
+def test_a_limit_holds_for_files_and_folders(asid_here, tmp_path: Path) -> None:
     (tmp_path / "clips").mkdir()
     for name in "abc":
         make_clip(tmp_path / "clips" / f"{name}.mp4")
     for inputs in (["clips"], [f"clips/{name}.mp4" for name in "abc"]):
-        done = asid("verify", *inputs, "--limit", "2", "--dry-run", cwd=tmp_path)
+        done = asid_here("verify", *inputs, "--limit", "2", "--dry-run", cwd=tmp_path)
         assert "2 clips, no model is asked" in done.stdout, done.stderr
 
 
-def test_keep_rules_that_drop_all_of_a_finished_run_are_named(tmp_path: Path) -> None:
+def test_keep_rules_that_drop_all_of_a_finished_run_are_named(asid_here, tmp_path: Path) -> None:
     make_clip(tmp_path / "clip.mp4")
     (tmp_path / "strict.yaml").write_text("keep: {min_words: 5000}\nscreen_text: false\n")
-    assert asid("verify", "clip.mp4", "-o", "out", "--no-screen-text", cwd=tmp_path).returncode == 0
-    done = asid("verify", "clip.mp4", "-o", "out", "--config", "strict.yaml", cwd=tmp_path)
+    assert asid_here("verify", "clip.mp4", "-o", "out", "--no-screen-text", cwd=tmp_path).returncode == 0
+    done = asid_here("verify", "clip.mp4", "-o", "out", "--config", "strict.yaml", cwd=tmp_path)
     assert done.returncode == 4
     assert "The keep rules drop every clip that could be read (The caption has" in " ".join(done.stderr.split())
     assert "Mend the clips" not in done.stderr
 
 
-def test_other_inputs_and_the_demo_leave_a_finished_run_as_it_is(tmp_path: Path) -> None:
+def test_other_inputs_and_the_demo_leave_a_finished_run_as_it_is(asid_here, tmp_path: Path) -> None:
     make_clip(tmp_path / "clip.mp4")
     make_clip(tmp_path / "other.mp4")
-    assert asid("verify", "clip.mp4", "-o", "out", "--no-screen-text", cwd=tmp_path).returncode == 0
+    assert asid_here("verify", "clip.mp4", "-o", "out", "--no-screen-text", cwd=tmp_path).returncode == 0
     before = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
     for arguments in (["other.mp4"], ["clpi.mp4"], ["--demo"]):
-        done = asid("verify", *arguments, "-o", "out", "--no-screen-text", cwd=tmp_path)
+        done = asid_here("verify", *arguments, "-o", "out", "--no-screen-text", cwd=tmp_path)
         assert done.returncode == 4, done.stderr
         assert "Traceback" not in done.stderr
         assert {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()} == before

@@ -28,7 +28,7 @@ except ImportError:  # beside the remote code on the Hub, where asid_hf is not i
 from .captions import Caption
 from .configuration_asid_captioner import MEDIA
 from .windows import merge_texts, windows_of
-from .writing import Written, write_rows
+from .writing import Written, check_room, write_rows
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -171,6 +171,7 @@ def caption_clips(
         >>> caption_clips(model, processor, ["a.mp4"], CaptionRequest(batch_size=4))  # doctest: +SKIP
     """
     clips = list(clips) if isinstance(clips, list | tuple) else [clips]
+    check_room(processor, request)
     done: list[Caption | None] = [None] * len(clips)
     texts: dict[int, dict[int, tuple[_Part, Written]]] = {}
     counts: dict[int, int] = {}
@@ -335,6 +336,7 @@ def stream_clip(
     """
     from transformers import TextIteratorStreamer
 
+    check_room(processor, request)
     request = replace(request, window=None, batch_size=1)
     part = next(_parts(processor, 0, clip, request, request.max_length or _context(model, request)))
     streamer = TextIteratorStreamer(processor.tokenizer, skip_prompt=True, skip_special_tokens=True)

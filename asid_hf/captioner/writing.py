@@ -9,6 +9,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from transformers import LogitsProcessorList, StoppingCriteria, StoppingCriteriaList
 
+try:
+    from asid_hf.errors import InputError
+except ImportError:  # beside the remote code on the Hub, where asid_hf is not installed
+    from .errors import InputError
+
 from .decoding_anchors import AnchorGuard, BanAt
 from .decoding_json import JsonFields
 from .decoding_loops import LoopBreak, LoopStop, find_loop
@@ -28,6 +33,24 @@ class Written(NamedTuple):
     text: str
     finish_reason: str
     tokens: int
+
+
+def check_room(processor: AsidCaptionerProcessor, request: CaptionRequest) -> None:
+    """Refuse fewer new tokens than an answer in JSON takes when it says nothing.
+
+    Raises:
+        InputError: naming both numbers.
+
+    Example:
+        >>> from asid_hf.captioner.generating import CaptionRequest
+        >>> check_room(None, CaptionRequest(max_new_tokens=1))  # prose takes any number
+    """
+    if request.format == "json" and request.json_guard:
+        ends = end_ids(processor.tokenizer)
+        try:
+            JsonFields(processor.tokenizer, request.attributes, 0, request.max_new_tokens, ends)
+        except ValueError as error:
+            raise InputError(str(error)) from error
 
 
 class _WishStop(StoppingCriteria):

@@ -109,7 +109,8 @@ def caption_videos(
             f"Several processes cannot begin {output} anew together: remove it, and leave --overwrite out."
         )
     file = Predictions(output, settings, rank, overwrite)
-    left = [(name, video) for name, video in videos if (name, run.prompt_id) not in file.done][rank::count]
+    done = file.done  # shares are of all videos: what others have done by now differs from process to process
+    left = [(name, video) for name, video in videos[rank::count] if (name, run.prompt_id) not in done]
     counts = {"new": 0, "failed": 0}
 
     def keep(name: str, video: dict, row: dict) -> None:

@@ -358,25 +358,22 @@ def test_real_captions_come_back_equal_from_every_shape(tmp_path: Path) -> None:
     assert {(r["video_id"], r["attributes"][0]): r["caption"] for r in single} == told
 
 
-def test_the_command_builds_and_says_what(verified: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "asid_hf", "build", str(verified), "-o", str(tmp_path / "out")]
+def test_the_command_builds_and_says_what(asid_here, verified: Path, tmp_path: Path) -> None:
+    arguments = ["build", str(verified), "-o", str(tmp_path / "out")]
+    command = [sys.executable, "-m", "asid_hf", *arguments]
     done = subprocess.run([*command, "--held-out", "0.1", "--config", "all_attributes"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert (
         "all_attributes: 29 rows in 3 group(s)" in done.stdout
         and "left out, for they were dropped: 1 silent" in done.stdout
     )
-    again = subprocess.run(command, capture_output=True, text=True)
+    again = asid_here(*arguments)
     assert again.returncode == 4 and "--overwrite" in again.stderr
     row = verified_row("a", status="dropped", drop_reason="\x1b]0;evil\x07")
     hostile = write_verified(tmp_path / "hostile", [row, verified_row("b")])
-    told = subprocess.run(
-        [sys.executable, "-m", "asid_hf", "build", str(hostile), "-o", str(tmp_path / "h")],
-        capture_output=True,
-        text=True,
-    )
+    told = asid_here("build", hostile, "-o", tmp_path / "h")
     assert told.returncode == 0 and "\x1b" not in told.stdout + told.stderr and "evil" in told.stdout
-    wrong = subprocess.run([*command, "--subset-sizes", "two"], capture_output=True, text=True)
+    wrong = asid_here(*arguments, "--subset-sizes", "two")
     assert wrong.returncode == 2 and "list of numbers" in wrong.stderr
 
 

@@ -68,7 +68,7 @@ VARIED = {
     "a mark at the start": [b"\xef\xbb\xbf" + json.dumps(GOOD).encode(), GOOD],
     "a key twice": [json.dumps(GOOD)[:-1] + ', "videos": ["b.mp4"]}'],
     "not UTF-8": [b'{"video_id": "\xff"}', GOOD, json.dumps(GOOD).encode().replace(b"He", b"\xed\xa0\x80")],
-    "nested too deep": [b"[" * 50_000, GOOD],
+    "nested too deep": [b"[" * 20_000, GOOD],
     "huge numbers": ['{"video_id": "a", "caption": "x", "n": 1e999}', '{"n": ' + "9" * 5000 + "}"],
 }
 
@@ -121,9 +121,9 @@ def test_a_bad_line_is_known_by_its_number_in_the_file_from_any_part() -> None:
 
 def test_every_line_is_in_one_part_and_order_is_kept() -> None:
     rows = [published_line("Tell.", "x" * (7 * n % 90 + 1), f"{n}.mp4") for n in range(200)]
-    data = "".join(json.dumps(row) + "\n" for row in rows).encode()
-    for part in (1, 50, 51, 997, len(data)):
-        assert [row["video_id"] for row in read(data, part=part)[0]] == [str(n) for n in range(200)]
+    for count, part in ((20, 1), (200, 50), (200, 51), (200, 997), (200, None)):
+        data = "".join(json.dumps(row) + "\n" for row in rows[:count]).encode()
+        assert [row["video_id"] for row in read(data, part=part or len(data))[0]] == [str(n) for n in range(count)]
 
 
 def test_a_line_longer_than_what_is_read_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,25 +34,32 @@ LOADING = """
 import json, sys
 import datasets
 assert datasets.__version__.startswith("3."), datasets.__version__
-script, config, options = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
-try:
-    rows = datasets.load_dataset(script, config, split="train", trust_remote_code=True, **options)
-    assert "asid_hf" not in sys.modules
-    print(json.dumps(list(rows) if options.get("streaming") else rows.to_list()))
-except Exception as error:
-    print(json.dumps([type(e).__name__ + ": " + str(e) for e in (error, error.__cause__) if e]))
+for config, options in json.loads(sys.argv[2]):
+    try:
+        rows = datasets.load_dataset(sys.argv[1], config, split="train", trust_remote_code=True, **options)
+        assert "asid_hf" not in sys.modules
+        print(json.dumps(list(rows) if options.get("streaming") else rows.to_list()))
+    except Exception as error:
+        print(json.dumps([type(e).__name__ + ": " + str(e) for e in (error, error.__cause__) if e]))
 """
 
 
 def load_3(
     tmp_path: Path, config: str, script: Path = SCRIPT, environment: dict | None = None, **options: object
 ) -> list:
+    return load_each_3(tmp_path, [(config, options)], script, environment)[0]
+
+
+def load_each_3(
+    tmp_path: Path, asked: list[tuple[str, dict]], script: Path = SCRIPT, environment: dict | None = None
+) -> list[list]:
+    """What several configurations and options give, in one process."""
     home = {"HF_HOME": str(tmp_path / "home3"), "HF_DATASETS_CACHE": str(tmp_path / "home3" / "datasets")}
-    command = [PYTHON, "-c", LOADING, str(script), config, json.dumps(options)]
+    command = [PYTHON, "-c", LOADING, str(script), json.dumps(asked)]
     known = {**os.environ, "HF_HUB_OFFLINE": "1", **home, **(environment or {})}
     done = subprocess.run(command, cwd=tmp_path, env=known, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+    return [json.loads(line) for line in done.stdout.splitlines()[-len(asked) :]]
 
 
 def load_here(config: str, **options: object) -> list:
@@ -79,18 +86,18 @@ def test_the_script_names_every_file_that_it_needs_for_older_versions_follow_no_
 @needs_datasets_3
 @pytest.mark.parametrize("config", [*ALL, "multi_attribute"])
 def test_it_serves_the_rows_that_the_builder_serves(release: Path, tmp_path: Path, config: str) -> None:
-    rows = load_here(config, data_dir=str(release))
-    assert load_3(tmp_path, config, data_dir=str(release)) == rows
-    assert load_3(tmp_path, config, data_dir=str(release), streaming=True) == rows
-    few = {"groups": ["finevideo"], "columns": ["caption", "extra"], "held_out": 0.3}
-    assert load_3(tmp_path, config, data_dir=str(release), **few) == load_here(config, data_dir=str(release), **few)
+    whole = {"data_dir": str(release)}
+    few = {**whole, "groups": ["finevideo"], "columns": ["caption", "extra"], "held_out": 0.3}
+    asked = [(config, whole), (config, {**whole, "streaming": True}), (config, few)]
+    rows = load_here(config, **whole)
+    assert load_each_3(tmp_path, asked) == [rows, rows, load_here(config, **few)]
 
 
 @needs_datasets_3
 def test_it_opens_verified_rows_and_what_derives_of_them(tmp_path: Path) -> None:
     folder = write_verified(tmp_path / "verified", [verified_row("a"), verified_row("b", duration=None)])
-    for config in ("verified", "single_attribute", "multi_attribute"):
-        assert load_3(tmp_path, config, data_dir=str(folder)) == load_here(config, data_dir=str(folder))
+    asked = [(config, {"data_dir": str(folder)}) for config in ("verified", "single_attribute", "multi_attribute")]
+    assert load_each_3(tmp_path, asked) == [load_here(config, **options) for config, options in asked]
 
 
 @needs_datasets_3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -156,14 +157,17 @@ print(len(list(load_dataset("asid-1m", "single_attribute", data_dir="me/verified
     assert python(hub, code, tmp_path / "cwd").splitlines() == ["['clips', 'more']", "['a']", "8", "8"]
 
 
-REFUSED = """
+ASKED = """
+import json, sys
 import asid_hf
 from datasets import load_dataset
-try:
-    load_dataset("asid-1m", {options})
-    print("opened")
-except Exception as error:
-    print(type(error).__name__, error)
+for name, given, options in {asked!r}:
+    try:
+        load_dataset(name, *given, **options)
+        said = "opened"
+    except Exception as error:
+        said = type(error).__name__ + " " + str(error)
+    print(json.dumps(said))
 """
 
 
@@ -171,21 +175,27 @@ def test_what_the_hub_refuses_is_said_in_words(hub: HubServer, tmp_path: Path) -
     hub.tokens["secret-token"] = "reader"
     hub.add_repo("me/gated", files_below(write_release(tmp_path / "g", 1)), gated={"reader"})
 
-    def said(options: str, token: str | None = None) -> str:
-        return python(hub, REFUSED.format(options=options), tmp_path / "cwd", token)
-
-    assert said('data_dir="me/nothing"').startswith(
-        "InputError There is no folder me/nothing, and the Hub has no dataset"
-    )
-    assert "has no revision nowhere" in said('revision="nowhere"')
-    assert "holds no rows of 'verified'" in said('"verified"')
-    assert "for files elsewhere" in python(
-        hub, REFUSED.format(options='data_dir="x"').replace("asid-1m", PUBLISHED), tmp_path / "cwd"
-    )
-    assert "gated" in said('data_dir="me/gated"').lower()
-    assert said('data_dir="me/gated"', "secret-token") == "opened"
     hub.faults.append(Fault("/api/datasets/me/flaky", status=500, times=99))
-    assert "did not tell the files of me/flaky" in said('data_dir="me/flaky"')
+
+    def said(*asked: tuple[str, list, dict], token: str | None = None) -> list[str]:
+        lines = python(hub, ASKED.format(asked=asked), tmp_path / "cwd", token).splitlines()
+        return [json.loads(line) for line in lines]
+
+    nothing, revision, verified, elsewhere, gated, flaky = said(
+        ("asid-1m", [], {"data_dir": "me/nothing"}),
+        ("asid-1m", [], {"revision": "nowhere"}),
+        ("asid-1m", ["verified"], {}),
+        (PUBLISHED, [], {"data_dir": "x"}),
+        ("asid-1m", [], {"data_dir": "me/gated"}),
+        ("asid-1m", [], {"data_dir": "me/flaky"}),
+    )
+    assert nothing.startswith("InputError There is no folder me/nothing, and the Hub has no dataset")
+    assert "has no revision nowhere" in revision
+    assert "holds no rows of 'verified'" in verified
+    assert "for files elsewhere" in elsewhere
+    assert "gated" in gated.lower()
+    assert "did not tell the files of me/flaky" in flaky
+    assert said(("asid-1m", [], {"data_dir": "me/gated"}), token="secret-token") == ["opened"]
     assert not any("secret-token" in request.path for request in hub.requests)
 
 

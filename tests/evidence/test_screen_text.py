@@ -232,13 +232,6 @@ def test_the_lower_third_of_a_small_broadcast_is_read(real_clip: Callable[[str],
         assert abs(entry["start"] - 2.6) <= 0.5 and entry["end"] > 8.5 and entry["box"][1] > 0.8
 
 
-def test_the_titles_of_a_trailer_are_read_at_their_times(real_clip: Callable[[str], Path]) -> None:
-    entries = read_clip(real_clip("trailer_bbb.mp4"), 9, 25)
-    assert [entry["text"] for entry in entries] == ["An unlucky bird", "A (slightly overweight) bunny"]
-    for entry, (start, end) in zip(entries, ((10.0, 14.0), (16.0, 23.0)), strict=True):
-        assert abs(entry["start"] - start) <= 0.75 and abs(entry["end"] - end) <= 0.75
-
-
 def test_a_dim_roof_sign_is_read_and_nothing_is_invented_around_it(real_clip: Callable[[str], Path]) -> None:
     [entry] = read_clip(real_clip("bikes.mp4"))
     assert same_text(entry["text"], "TAXI") >= SAME_TEXT and entry["start"] <= 3.0 <= entry["end"]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from transcription_server import TranscriptionServer, transcript
 
+from asid_hf.chat import retry
 from asid_hf.chat.messages import ChatError
 from asid_hf.chat.model_spec import ModelSpec
 from asid_hf.errors import EndpointError, InputError
@@ -34,6 +35,12 @@ def noise(seconds: float) -> np.ndarray:
 def recogniser(server: TranscriptionServer, ledger: Path, offline: bool = False, **spec: object) -> EndpointRecogniser:
     known = {"timeout": 2.0, "deadline": 8.0, "attempts": 3, **spec}
     return endpoint_recogniser(ModelSpec("whisper-1", base_url=server.base_url, **known), str(ledger), offline)
+
+
+@pytest.fixture(autouse=True)
+def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retry, "FIRST_PAUSE", 0.02)
+    monkeypatch.setattr(retry, "LONGEST_PAUSE", 0.05)
 
 
 @pytest.fixture

@@ -559,12 +559,13 @@ def test_hostile_text_of_any_length_is_read(unit: str) -> None:
     assert all(text[claim.start : claim.end] == claim.span for claim in parse_claims(text))
 
 
-def test_a_megabyte_of_prose_is_read() -> None:
+@pytest.mark.timeout(20)  # where time grew with the square of the length, this would take minutes
+def test_long_prose_is_read() -> None:
     paragraph = (
         'At 3s, the camera pans left. He says, "Hi." ' + "The brown dog runs over the green grass of the park. " * 80
     )
-    text = (paragraph.strip() + "\n") * 235
+    text = (paragraph.strip() + "\n") * 60
     claims = parse_claims(text)
-    assert len(text) > 1_000_000
-    assert len(claims) == 3 * 235
+    assert len(text) > 250_000
+    assert len(claims) == 3 * 60
     assert claims[-1].span == text[claims[-1].start : claims[-1].end] == "Hi."

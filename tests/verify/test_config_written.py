@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 from llm_models import Skill
@@ -43,9 +45,9 @@ def clips(tmp_path: Path) -> list[Path]:
     return paths
 
 
-def replay(*arguments: object) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "asid_hf", "replay", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+@pytest.fixture
+def replay(asid_here: Callable[..., CompletedProcess]) -> Callable[..., CompletedProcess]:
+    return partial(asid_here, "replay")
 
 
 def test_every_setting_is_written_and_read_again_and_no_secret_is(server: Server, tmp_path: Path) -> None:
@@ -83,7 +85,7 @@ def test_a_run_without_models_leaves_its_configuration_too(tmp_path: Path) -> No
 
 
 def test_rows_of_a_finished_run_are_saved_at_no_cost_and_replayed_by_its_configuration(
-    server: Server, clips: list[Path], tmp_path: Path
+    server: Server, clips: list[Path], replay: Callable[..., CompletedProcess], tmp_path: Path
 ) -> None:
     used, out = whole(server, screen_text=False, max_rounds=1), tmp_path / "out"
     first = verify(clips, out, config=used)
@@ -91,7 +93,8 @@ def test_rows_of_a_finished_run_are_saved_at_no_cost_and_replayed_by_its_configu
     assert "resumed" not in verify(clips, out, config=used, save_rows=("annotate", "judge"))
     assert verify(clips, out, config=used, save_rows=("judge",))["resumed"] == "complete"
     assert sum(server.stats(name)["requests"] for name in ROLES) == paid > 0
-    again = replay("judge", "--against", out)
+    fresh = [sys.executable, "-m", "asid_hf", "replay", "judge", "--against", str(out)]  # a process that knows nothing
+    again = subprocess.run(fresh, capture_output=True, text=True, timeout=120)
     assert again.returncode == 0 and "0 of 2 rows differ" in again.stdout, again.stderr
     server.model("stricter", skill=Skill(alarm=1.0))
     other = replay("judge", "--against", out, "--model", "stricter", "--base-url", server.url)
@@ -116,7 +119,9 @@ def test_rows_of_a_finished_run_are_saved_at_no_cost_and_replayed_by_its_configu
         (("--preset", "measured", "--model", "m"), "has no model of the role 'judge'. It has none"),
     ],
 )
-def test_a_replay_that_cannot_be_is_refused_in_words(arguments: tuple, message: str, tmp_path: Path) -> None:
+def test_a_replay_that_cannot_be_is_refused_in_words(
+    replay: Callable[..., CompletedProcess], arguments: tuple, message: str, tmp_path: Path
+) -> None:
     done = replay("judge", "--against", tmp_path, *arguments)
     assert done.returncode == 2
     assert message in " ".join(done.stderr.split())

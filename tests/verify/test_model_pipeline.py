@@ -9,9 +9,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 import yaml
@@ -154,7 +155,9 @@ def test_an_edited_prompt_asks_only_its_own_stage_again(models: Server, clips: l
     assert [label for label in report["prompts"] if label.startswith("fuse@")] != ["fuse@1"]
 
 
-def test_an_exported_ledger_answers_a_whole_run_offline(models: Server, clips: list[Path], tmp_path: Path) -> None:
+def test_an_exported_ledger_answers_a_whole_run_offline(
+    models: Server, clips: list[Path], asid: Callable[..., CompletedProcess], tmp_path: Path
+) -> None:
     verify(clips, tmp_path / "one", config=config(models))
     paid = requests(models)
     asid("ledger", "export", str(tmp_path / "one"), str(tmp_path / "bundle.jsonl"))
@@ -238,10 +241,16 @@ def test_an_estimate_tells_calls_and_tokens_by_stage_and_asks_nothing(models: Se
     assert sum(requests(models).values()) == 0
 
 
-def asid(*arguments: str, **settings: object) -> subprocess.CompletedProcess:
-    done = subprocess.run([sys.executable, "-m", "asid_hf", *arguments], capture_output=True, text=True, **settings)
-    assert done.returncode == 0, done.stderr
-    return done
+@pytest.fixture
+def asid(asid_here: Callable[..., CompletedProcess]) -> Callable[..., CompletedProcess]:
+    """Run the command, which has to succeed."""
+
+    def run(*arguments: str) -> CompletedProcess:
+        done = asid_here(*arguments)
+        assert done.returncode == 0, done.stderr
+        return done
+
+    return run
 
 
 def config_file(server: Server, path: Path, **settings: object) -> Path:
@@ -262,7 +271,7 @@ def config_file(server: Server, path: Path, **settings: object) -> Path:
 
 
 def test_the_command_runs_the_paper_preset_and_prints_what_it_cost(
-    models: Server, clips: list[Path], tmp_path: Path
+    models: Server, clips: list[Path], asid: Callable[..., CompletedProcess], tmp_path: Path
 ) -> None:
     file = config_file(models, tmp_path / "run.yaml")
     arguments = ["verify", *map(str, clips[:2]), "--config", str(file), "--output", str(tmp_path / "out")]
@@ -270,7 +279,8 @@ def test_the_command_runs_the_paper_preset_and_prints_what_it_cost(
     dry = asid(*arguments, "--dry-run")
     assert "Nothing was asked" in dry.stdout
     assert sum(requests(models).values()) == 0
-    told = asid(*arguments)
+    told = subprocess.run([sys.executable, "-m", "asid_hf", *arguments], capture_output=True, text=True)
+    assert told.returncode == 0, told.stderr
     assert "circular" not in told.stdout
     assert "tokens in" in told.stdout
     assert requests(models)["judge"] >= 16  # attribute by attribute
@@ -280,7 +290,7 @@ def test_the_command_runs_the_paper_preset_and_prints_what_it_cost(
 
 
 def test_a_run_killed_at_half_pays_again_only_what_was_under_way(
-    models: Server, clips: list[Path], tmp_path: Path
+    models: Server, clips: list[Path], asid: Callable[..., CompletedProcess], tmp_path: Path
 ) -> None:
     for name in ROLES:
         models.model(name, skill=Skill(seed=1, omit=0.2), latency=0.3)
@@ -299,7 +309,6 @@ def test_a_run_killed_at_half_pays_again_only_what_was_under_way(
     again = sum(requests(models).values()) - asked
     whole_run = 4 * len(clips)  # two annotators, integrator, judge
     assert asked + again - whole_run <= 12  # both annotators' calls of six rows at most were under way
-    assert asid("ledger", "stats", str(tmp_path / "out"), "--json").stdout
     assert json.loads(asid("ledger", "stats", str(tmp_path / "out"), "--json").stdout)["answers"] == whole_run
 
 
@@ -382,7 +391,9 @@ def test_a_prompt_of_ones_own_is_read_from_a_file_and_keeps_the_rule_about_data(
     assert prompt.label not in ("judge@1",)
 
 
-def test_a_ledger_that_lacks_answers_writes_nothing_offline(models: Server, clips: list[Path], tmp_path: Path) -> None:
+def test_a_ledger_that_lacks_answers_writes_nothing_offline(
+    models: Server, clips: list[Path], asid: Callable[..., CompletedProcess], tmp_path: Path
+) -> None:
     verify(clips[:2], tmp_path / "out", config=config(models))
     before = rows_of(tmp_path / "out")
     asid("ledger", "prune", str(tmp_path / "out"), "--stage", "annotate", "--yes")

@@ -53,7 +53,8 @@ def test_every_character_lands_in_exactly_one_sentence(text: str) -> None:
     assert all(one.end <= other.start for one, other in pairwise(sentences))
 
 
+@pytest.mark.timeout(20)  # where time grew with the square of the length, this would take minutes
 @pytest.mark.parametrize("unit", [". ", ".", "a. ", '"a. " ', '"a. ', "\n", "a", ".) ", "Word. "])
-def test_a_megabyte_of_anything_is_split(unit: str) -> None:
-    text = unit * (1_000_000 // len(unit))
+def test_a_text_of_anything_is_split_however_long(unit: str) -> None:
+    text = unit * (250_000 // len(unit))
     assert "".join("".join(one.text.split()) for one in split_sentences(text)) == "".join(text.split())

@@ -90,7 +90,8 @@ def test_quotations_are_in_order_and_apart(text: str) -> None:
     assert all(one.outer_end <= other.outer_start for one, other in pairwise(found))
 
 
+@pytest.mark.timeout(20)  # where time grew with the square of the length, this would take minutes
 @pytest.mark.parametrize("unit", ['"a ', "'a ", "“a” ", "\"a' ", '"', "'", "`", "a: B" + '" ', '" '])
-def test_a_megabyte_of_marks_is_read(unit: str) -> None:
-    text = unit * (1_000_000 // len(unit))
+def test_a_text_of_nothing_but_marks_is_read_however_long(unit: str) -> None:
+    text = unit * (250_000 // len(unit))
     assert all(quotation.end <= len(text) for quotation in find_quotations(text))
