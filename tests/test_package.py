@@ -75,6 +75,17 @@ def test_imports_go_only_downwards(room: str, path: Path) -> None:
     assert rooms_imported(path) <= allowed
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "asid_hf" / "captioner").glob("*.py")), ids=lambda path: path.name)
+def test_code_that_goes_to_the_hub_needs_nothing_that_does_not(path: Path) -> None:
+    """It imports rooms that are copied beside it, and where asid_hf is not installed finds them there."""
+    assert rooms_imported(path) <= set().union(*LAYERS[:2]) | {"captioner"}
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tried = {id(node) for block in ast.walk(tree) if isinstance(block, ast.Try) for node in ast.walk(block)}
+    ours = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and "asid_hf" in (node.module or "")]
+    if path.name != "__init__.py":
+        assert [ast.unparse(node) for node in ours if id(node) not in tried] == []
+
+
 def test_import_brings_datasets_for_its_name_there_but_no_torch_and_no_decoder() -> None:
     loaded = python("import asid_hf, sys; print([m for m in ('torch', 'av', 'cv2') if m in sys.modules])")
     assert loaded.strip() == "[]"

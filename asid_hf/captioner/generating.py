@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 try:
     from asid_hf.answers import labelled, read_answer
-    from asid_hf.errors import InputError, MediaError
+    from asid_hf.errors import AsidError, InputError, MediaError
     from asid_hf.instructions import ANSWERS, draw_instruction
     from asid_hf.schema import ATTRIBUTES, canonical_attribute
 except ImportError:  # beside the remote code on the Hub, where asid_hf is not installed
     from .answers import labelled, read_answer
-    from .errors import InputError, MediaError
+    from .errors import AsidError, InputError, MediaError
     from .instructions import ANSWERS, draw_instruction
     from .schema import ATTRIBUTES, canonical_attribute
 
@@ -55,7 +55,8 @@ class CaptionRequest:
         batch_size: rows written at a time.
         max_length: most tokens of a row with its media; a clip is fitted into it. None: what the model's positions
             leave beside `max_new_tokens`.
-        window: s; a longer clip is captioned in windows of this length whose texts are merged. None: never.
+        window: s; a longer clip is captioned in windows of this length whose texts are merged. None: never. Clips that
+            are decoded already are not cut.
         overlap: s by which windows overlap. None: 5, or a fourth of a window that is under 20 s.
         load_audio_from_video: whether clips are heard.
         allow_remote: whether http(s) addresses are opened.
@@ -157,6 +158,7 @@ class _Part(NamedTuple):
 
     clip: int
     number: int
+    count: int
     instruction: str
     row: Row
     duration: float
@@ -173,21 +175,48 @@ def caption_clips(
     clips = list(clips) if isinstance(clips, list | tuple) else [clips]
     check_room(processor, request)
     done: list[Caption | None] = [None] * len(clips)
-    texts: dict[int, dict[int, tuple[_Part, Written]]] = {}
-    counts: dict[int, int] = {}
+    windows: dict[int, dict[int, tuple[_Part, Written]]] = {}
 
     def finish(place: int, caption: Caption) -> None:
-        done[place] = caption
-        if request.on_caption is not None:
-            request.on_caption(place, caption)
+        windows.pop(place, None)
+        if done[place] is None:  # a clip of several windows fails once
+            done[place] = caption
+            if request.on_caption is not None:
+                request.on_caption(place, caption)
 
-    for parts in _buckets(_opened(model, processor, clips, request, counts, finish), request.batch_size):
-        for part, written in zip(parts, write_rows(model, processor, parts, request), strict=True):
-            texts.setdefault(part.clip, {})[part.number] = (part, written)
-            if len(texts[part.clip]) == counts[part.clip]:
-                own = texts.pop(part.clip)
-                finish(part.clip, _caption([own[number] for number in sorted(own)], request))
+    parts = _opened(model, processor, clips, request, lambda place, error: finish(place, _failed(error)))
+    for batch in _buckets(parts, request.batch_size):
+        for part, written in _written(model, processor, batch, request):
+            if isinstance(written, Exception):
+                finish(part.clip, _failed(written))
+            elif done[part.clip] is None:
+                own = windows.setdefault(part.clip, {})
+                own[part.number] = (part._replace(row=part.row.without_media()), written)
+                if len(own) == part.count:
+                    finish(part.clip, _caption([own[number] for number in sorted(own)], request))
     return done
+
+
+def _failed(error: Exception) -> Caption:
+    told = str(error) if isinstance(error, AsidError) else f"{type(error).__name__}: {error}"
+    return Caption("", finish_reason="error", error=told)
+
+
+def _written(
+    model: PreTrainedModel, processor: AsidCaptionerProcessor, parts: list[_Part], request: CaptionRequest
+) -> Iterator[tuple[_Part, Written | Exception]]:
+    """What was written of each row; where a batch is too much for the memory, of each alone."""
+    import torch
+
+    try:
+        yield from zip(parts, write_rows(model, processor, parts, request), strict=True)
+    except torch.OutOfMemoryError as error:
+        if len(parts) == 1:
+            hint = "lower max_frames, total_pixels or max_new_tokens, or set a window"
+            yield parts[0], MediaError("too_large", f"The clip takes more memory than there is: {hint}. {error}")
+            return
+        for part in parts:
+            yield from _written(model, processor, [part], request)
 
 
 def _opened(
@@ -195,56 +224,65 @@ def _opened(
     processor: AsidCaptionerProcessor,
     clips: list,
     request: CaptionRequest,
-    counts: dict[int, int],
-    finish: Callable[[int, Caption], None],
+    fail: Callable[[int, Exception], None],
 ) -> Iterator[_Part]:
-    """The windows of all clips, in order, opened ahead by threads; what cannot be read is finished at once."""
+    """The windows of all clips, opened ahead by threads, a few at a time; a clip that cannot be read is told of."""
     most = request.max_length or _context(model, request)
+    left = ((place, clip, _Span(0, 1, 0.0, request.window)) for place, clip in enumerate(clips))
+    more: deque = deque()  # windows after the first, of clips that are open
+    waiting: deque = deque()
     with ThreadPoolExecutor(request.num_workers, thread_name_prefix="caption") as pool:
-        waiting: deque = deque()
-        left = iter(enumerate(clips))
-        for place, clip in left:
-            waiting.append((place, pool.submit(lambda p, c: list(_parts(processor, p, c, request, most)), place, clip)))
-            if len(waiting) > request.num_workers:
-                yield from _taken(waiting, counts, finish)
-        while waiting:
-            yield from _taken(waiting, counts, finish)
+        while True:
+            while len(waiting) <= request.num_workers and (job := more.popleft() if more else next(left, None)):
+                place, clip, span = job
+                waiting.append((job, pool.submit(_row, processor, clip, request, most, span, model.dtype)))
+            if not waiting:
+                return
+            (place, clip, span), future = waiting.popleft()
+            try:
+                row = future.result()
+            except Exception as error:  # of whatever an odd clip meets: the others go on
+                fail(place, error)
+                continue
+            spans = _spans(clip, row, request) if span.number == 0 else [span]
+            more.extend((place, clip, one) for one in spans[1:])
+            yield _Part(place, span.number, spans[0].count, request.ask(clip), row, _duration(row))
 
 
-def _taken(waiting: deque, counts: dict[int, int], finish: Callable[[int, Caption], None]) -> list[_Part]:
-    place, future = waiting.popleft()
-    try:
-        parts = future.result()
-    except (MediaError, InputError) as error:
-        finish(place, Caption("", finish_reason="error", error=str(error)))
-        return []
-    counts[place] = len(parts)
-    return parts
+class _Span(NamedTuple):
+    """One window of a clip, of how many; s."""
+
+    number: int
+    count: int
+    start: float
+    end: float | None
 
 
-def _parts(
-    processor: AsidCaptionerProcessor, place: int, clip: Any, request: CaptionRequest, most: int | None
-) -> Iterator[_Part]:
-    """The windows of one clip; how many there are is known when the first is open."""
-    first = _row(processor, clip, request, most, (0.0, request.window))
+def _spans(clip: Any, first: Row, request: CaptionRequest) -> list[_Span]:
+    """The windows of a clip whose first one is open; what was decoded already is not cut."""
     whole = first.clips[0]["whole"] if first.clips else 0.0
-    windows = [(0.0, None)]
-    if request.window is not None and whole > request.window:
-        windows = windows_of(whole, request.window, request.overlap)
-    for number, span in enumerate(windows):
-        row = first if number == 0 else _row(processor, clip, request, most, span)
-        yield _Part(place, number, request.ask(clip), row, row.clips[0]["duration"] if row.clips else 0.0)
+    if request.window is None or whole <= request.window or not is_file(clip):
+        return [_Span(0, 1, 0.0, None)]
+    windows = windows_of(whole, request.window, request.overlap)
+    return [_Span(number, len(windows), start, end) for number, (start, end) in enumerate(windows)]
 
 
-def _row(processor: AsidCaptionerProcessor, clip: Any, request: CaptionRequest, most: int | None, span: tuple) -> Row:
+def _duration(row: Row) -> float:
+    return row.clips[0]["duration"] if row.clips else 0.0
+
+
+def _row(
+    processor: AsidCaptionerProcessor, clip: Any, request: CaptionRequest, most: int | None, span: _Span, dtype: Any
+) -> Row:
     kind = "image" if is_image(clip) else "video"
     text = processor.apply_chat_template(conversation(clip, request, kind), tokenize=False, add_generation_prompt=True)
     media: dict = {"image": iter([]), "video": iter([]), "audio": iter([])} | {kind: iter([clip])}
-    opening = {"start": span[0], "end": span[1]} if kind == "video" and request.window is not None else {}
+    opening = {"start": span.start, "end": span.end} if request.window is not None and is_file(clip) else {}
     return processor.row(
         text,
         media,
         max_length=most,
+        dtype=dtype,
         load_audio_from_video=request.load_audio_from_video,
         allow_remote=request.allow_remote,
         **request.media,
@@ -262,6 +300,17 @@ def conversation(clip: Any, request: CaptionRequest, kind: str = "video") -> lis
     parts = [{"type": kind, kind: clip}, {"type": "text", "text": request.ask(clip)}]
     system = [{"role": "system", "content": [{"type": "text", "text": request.system_prompt}]}]
     return [*(system if request.system_prompt else []), {"role": "user", "content": parts}]
+
+
+def is_file(clip: Any) -> bool:
+    """Whether a clip is still to be opened: a path, a file's bytes or a Video value, not an image and not frames.
+
+    Example:
+        >>> is_file("a.mp4"), is_file({"path": "a.mp4", "bytes": None}), is_file({"frames": None}), is_file("a.png")
+        (True, True, False, False)
+    """
+    video = isinstance(clip, dict) and bool(clip.keys() & {"path", "bytes"})
+    return (video or isinstance(clip, str | os.PathLike | bytes)) and not is_image(clip)
 
 
 def is_image(clip: Any) -> bool:
@@ -338,7 +387,9 @@ def stream_clip(
 
     check_room(processor, request)
     request = replace(request, window=None, batch_size=1)
-    part = next(_parts(processor, 0, clip, request, request.max_length or _context(model, request)))
+    most = request.max_length or _context(model, request)
+    row = _row(processor, clip, request, most, _Span(0, 1, 0.0, None), model.dtype)
+    part = _Part(0, 0, 1, request.ask(clip), row, _duration(row))
     streamer = TextIteratorStreamer(processor.tokenizer, skip_prompt=True, skip_special_tokens=True)
     failed: list[BaseException] = []
 

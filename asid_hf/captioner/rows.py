@@ -61,6 +61,12 @@ class Row:
         longer.parts, longer.tokens = [*self.parts, np.array(ids, np.int64)], dict(self.tokens)
         return longer
 
+    def without_media(self) -> Row:
+        """What the row says of itself, without the pixels and sounds, which take the memory."""
+        lighter = copy.copy(self)
+        lighter.films, lighter.images, lighter.sounds = [], [], []
+        return lighter
+
     def add_image(self, picture: Pictures, token: int) -> Row:
         """Add an image."""
         self.parts.append(np.full(picture.tokens, token, np.int64))
