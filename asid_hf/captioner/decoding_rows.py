@@ -9,14 +9,22 @@ from typing import Generic, Protocol, TypeVar
 import torch
 
 
-class Written(Protocol):
-    """What was made of a row's tokens so far. A shallow copy has to be one that goes on by itself."""
+class RowState(Protocol):
+    """What was made of a row's tokens so far. A shallow copy has to be one that goes on by itself.
+
+    Example:
+        >>> class Last:
+        ...     def push(self, token): self.token = token
+        >>> rows = Rows(lambda text: Last(), prompt_length=0)
+        >>> rows.read(torch.tensor([[4, 5]]))[0].token
+        5
+    """
 
     def push(self, token: int) -> None:
         """Read one more token."""
 
 
-W = TypeVar("W", bound=Written)
+W = TypeVar("W", bound=RowState)
 
 
 class Rows(Generic[W]):
