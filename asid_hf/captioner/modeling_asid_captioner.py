@@ -83,6 +83,7 @@ class AsidCaptionerForConditionalGeneration(Qwen2_5OmniThinkerForConditionalGene
         super().__init__(config)
         self.model.__class__ = AsidCaptionerModel  # the same module, its positions row by row
         self._processor: AsidCaptionerProcessor | None = None
+        self._hub: dict[str, Any] = {}  # revision, token, ... that it was loaded with
 
     get_rope_index = AsidCaptionerModel.get_rope_index
 
@@ -140,6 +141,7 @@ class AsidCaptionerForConditionalGeneration(Qwen2_5OmniThinkerForConditionalGene
         model, told = super().from_pretrained(
             pretrained_model_name_or_path, *model_args, output_loading_info=True, **kwargs
         )
+        model._hub = hub
         check_loaded(told, str(pretrained_model_name_or_path), kwargs.get("ignore_mismatched_sizes", False))
         if getattr(model, "hf_quantizer", None) is None:
             model.__dict__.pop("_weight_conversions", None)  # saved in one layout, wherever it came from
@@ -158,7 +160,7 @@ class AsidCaptionerForConditionalGeneration(Qwen2_5OmniThinkerForConditionalGene
         """The processor that lies with the checkpoint, loaded when it is first wanted; it can be set, too."""
         if self._processor is None:
             ours = __name__.startswith("asid_hf.")  # else this code came with the checkpoint, and is trusted already
-            more = {} if ours else {"trust_remote_code": True}
+            more = {**self._hub, **({} if ours else {"trust_remote_code": True})}
             self._processor = AsidCaptionerProcessor.from_pretrained(self.config._name_or_path, **more)
         return self._processor
 
