@@ -98,7 +98,7 @@ def load_adapter(model: PreTrainedModel, name: str | os.PathLike, merge: bool, *
     Args:
         model: the captioner.
         name: Hub id or folder of the adapter.
-        merge: add it to the weights; else it stays apart, and can be saved, switched off and deleted.
+        merge: add it to the weights; else it stays apart, frozen, for use.
         **hub: revision, token, cache_dir, local_files_only.
 
     Returns:

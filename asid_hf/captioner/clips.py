@@ -61,13 +61,24 @@ def _decoded(given: dict) -> Clip:
     rate = given.get("sampling_rate", SAMPLE_RATE)
     if rate != SAMPLE_RATE:
         raise InputError(f"The sound has {rate} Hz. Resample it to {SAMPLE_RATE} Hz, or give the path of the clip.")
-    if audio is not None and audio.ndim != 1:
-        raise InputError(f"The sound is {audio.shape}. Give one channel, (N,).")
+    if audio is not None and (audio.ndim != 1 or not np.isfinite(audio).all()):
+        raise InputError(f"The sound is {audio.shape}. Give one channel, (N,), of finite numbers, nominally -1 to 1.")
+    if audio is not None and not np.issubdtype(np.asarray(given["audio"]).dtype, np.floating):
+        raise InputError("The sound is whole numbers. Give floats, nominally -1 to 1: int16 divided by 32768.")
+    if audio is not None and not len(audio):
+        audio = None
     sounds = 0.0 if audio is None else len(audio) / SAMPLE_RATE
     if given.get("frames") is None:
+        if audio is None:
+            raise InputError("A decoded clip without frames and sound. Give one of them.")
         return Clip(Probe(sounds, False, True), None, np.zeros(0), 0.0, audio, sounds)
     frames = torch.as_tensor(given["frames"])
-    if frames.ndim != 4 or frames.dtype != torch.uint8 or 3 not in (frames.shape[1], frames.shape[-1]):
+    if (
+        frames.ndim != 4
+        or not len(frames)
+        or frames.dtype != torch.uint8
+        or 3 not in (frames.shape[1], frames.shape[-1])
+    ):
         raise InputError(
             f"Frames are (T, 3, H, W) or (T, H, W, 3) of uint8, not {frames.dtype} of {tuple(frames.shape)}."
         )
@@ -102,7 +113,7 @@ def _within(clip: Clip, budget: Budget, sized: bool) -> Clip:
     even = max(1, min(len(frames), budget.max_frames) // 2 * 2)
     shown = (clip.probe.height, clip.probe.width)
     count, wanted, fitted = fit_frames(budget, *shown, even, samples, size if sized else None)
-    if (count, wanted) == (len(frames), size):
+    if count > 1 and (count, wanted) == (len(frames), size):
         return clip
     if count == 1 or len(frames) == 1:  # a lone picture is shown twice, again half-way through its showing
         times = np.array([times[0], (times[0] + clip.duration) / 2])

@@ -6,7 +6,9 @@ so, and the others go on.
 
 from __future__ import annotations
 
+import gc
 import os
+import re
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -97,6 +99,11 @@ class CaptionRequest:
     def __post_init__(self) -> None:
         if self.format not in ANSWERS:
             raise InputError(f"format={self.format!r}. Allowed: {', '.join(ANSWERS)}.")
+        if wrong := self.generation.keys() - set(_GENERATION):
+            raise InputError(f"Not of generation: {', '.join(sorted(wrong))}. Allowed: {', '.join(_GENERATION)}.")
+        for text in (self.instruction, self.system_prompt):
+            if text is not None and (not isinstance(text, str) or _SPECIAL.search(text)):
+                raise InputError(f"An instruction is words, without tokens of turns and media: {text!r} is not.")
         for name, least in (("max_new_tokens", 1), ("batch_size", 1), ("num_workers", 1)):
             if getattr(self, name) < least:
                 raise InputError(f"{name}={getattr(self, name)}. It has to be {least} or more.")
@@ -136,6 +143,7 @@ class CaptionRequest:
         return self.instruction or draw_instruction(self.attributes, clip_id(clip), self.seed, self.format)
 
 
+_SPECIAL = re.compile(r"<\|\w{1,30}\|>")
 _GENERATION = (
     *("do_sample", "temperature", "top_p", "top_k", "min_p", "repetition_penalty", "no_repeat_ngram_size"),
     *("num_beams", "length_penalty", "cache_implementation", "stop_strings"),
@@ -172,7 +180,7 @@ def caption_clips(
     Example:
         >>> caption_clips(model, processor, ["a.mp4"], CaptionRequest(batch_size=4))  # doctest: +SKIP
     """
-    clips = list(clips) if isinstance(clips, list | tuple) else [clips]
+    clips = list(clips) if _are_several(clips) else [clips]
     check_room(processor, request)
     done: list[Caption | None] = [None] * len(clips)
     windows: dict[int, dict[int, tuple[_Part, Written]]] = {}
@@ -184,7 +192,8 @@ def caption_clips(
             if request.on_caption is not None:
                 request.on_caption(place, caption)
 
-    parts = _opened(model, processor, clips, request, lambda place, error: finish(place, _failed(error)))
+    most = request.max_length or _context(model, request)
+    parts = _opened(model, processor, clips, request, most, lambda place, error: finish(place, _failed(error)))
     for batch in _buckets(parts, request.batch_size):
         for part, written in _written(model, processor, batch, request):
             if isinstance(written, Exception):
@@ -197,6 +206,12 @@ def caption_clips(
     return done
 
 
+def _are_several(clips: Any) -> bool:
+    """Whether clips were given, not one: a list, a column of a dataset, a generator."""
+    one = str | bytes | os.PathLike | dict
+    return isinstance(clips, Iterable) and not isinstance(clips, one) and not hasattr(clips, "shape")
+
+
 def _failed(error: Exception) -> Caption:
     told = str(error) if isinstance(error, AsidError) else f"{type(error).__name__}: {error}"
     return Caption("", finish_reason="error", error=told)
@@ -205,18 +220,35 @@ def _failed(error: Exception) -> Caption:
 def _written(
     model: PreTrainedModel, processor: AsidCaptionerProcessor, parts: list[_Part], request: CaptionRequest
 ) -> Iterator[tuple[_Part, Written | Exception]]:
-    """What was written of each row; where a batch is too much for the memory, of each alone."""
+    """What was written of each row; where a batch fails, as for want of memory, of each alone."""
+    written = _tried(model, processor, parts, request)
+    if not isinstance(written, Exception):
+        yield from zip(parts, written, strict=True)
+    elif len(parts) == 1:
+        yield parts[0], written
+    else:
+        for part in parts:
+            yield from _written(model, processor, [part], request)
+
+
+def _tried(
+    model: PreTrainedModel, processor: AsidCaptionerProcessor, parts: list[_Part], request: CaptionRequest
+) -> list[Written] | Exception:
+    """What was written, or what went wrong; nothing of a failed batch is held when the next one is tried."""
     import torch
 
     try:
-        yield from zip(parts, write_rows(model, processor, parts, request), strict=True)
-    except torch.OutOfMemoryError as error:
-        if len(parts) == 1:
-            hint = "lower max_frames, total_pixels or max_new_tokens, or set a window"
-            yield parts[0], MediaError("too_large", f"The clip takes more memory than there is: {hint}. {error}")
-            return
-        for part in parts:
-            yield from _written(model, processor, [part], request)
+        return write_rows(model, processor, parts, request)
+    except Exception as error:  # of whatever a model makes of an odd clip: the others go on
+        failed, told = isinstance(error, torch.OutOfMemoryError), str(error)
+        kept = error if isinstance(error, AsidError) else RuntimeError(f"{type(error).__name__}: {told}")
+    if failed:
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        hint = "Lower max_frames, total_pixels or max_new_tokens, or set a window."
+        return MediaError("too_large", f"The clip takes more memory than there is. {hint} {told}")
+    return kept.with_traceback(None)
 
 
 def _opened(
@@ -224,10 +256,10 @@ def _opened(
     processor: AsidCaptionerProcessor,
     clips: list,
     request: CaptionRequest,
+    most: int | None,
     fail: Callable[[int, Exception], None],
 ) -> Iterator[_Part]:
     """The windows of all clips, opened ahead by threads, a few at a time; a clip that cannot be read is told of."""
-    most = request.max_length or _context(model, request)
     left = ((place, clip, _Span(0, 1, 0.0, request.window)) for place, clip in enumerate(clips))
     more: deque = deque()  # windows after the first, of clips that are open
     waiting: deque = deque()
@@ -350,7 +382,9 @@ def _caption(windows: list[tuple[_Part, Written]], request: CaptionRequest) -> C
     if len(windows) > 1:
         named = [name for name in request.attributes if any(name in own for _, own in answers)]
         attributes = {name: merge_texts([own.get(name, "") for _, own in answers], spans) for name in named}
-        text = labelled(attributes) if len(named) > 1 else merge_texts([own for own, _ in answers], spans)
+        # The words of a window that could not be told apart by attribute would be lost beside those that could.
+        by_attribute = len(named) > 1 and all(own for _, own in answers)
+        text = labelled(attributes) if by_attribute else merge_texts([own for own, _ in answers], spans)
     tokens: dict[str, int] = {}
     for part, written in windows:
         for name, count in (*part.row.tokens.items(), ("new", written.tokens)):
@@ -392,18 +426,22 @@ def stream_clip(
     part = _Part(0, 0, 1, request.ask(clip), row, _duration(row))
     streamer = TextIteratorStreamer(processor.tokenizer, skip_prompt=True, skip_special_tokens=True)
     failed: list[BaseException] = []
+    left = threading.Event()
 
     def write() -> None:
         try:
-            write_rows(model, processor, [part], request, streamer)
+            write_rows(model, processor, [part], request, streamer, left)
         except BaseException as error:  # raised again in the reader's thread
             failed.append(error)
             streamer.end()
 
     writer = threading.Thread(target=write, name="stream caption", daemon=True)
     writer.start()
-    yield from (piece for piece in streamer if piece)
-    writer.join()
+    try:
+        yield from (piece for piece in streamer if piece)
+    finally:
+        left.set()  # where nobody reads on
+        writer.join()
     if failed:
         raise failed[0]
 
@@ -420,5 +458,14 @@ def _canonical(attributes: Iterable[str]) -> tuple[str, ...]:
 
 
 def _context(model: PreTrainedModel, request: CaptionRequest) -> int | None:
+    """Most tokens of a row: what the model's positions leave beside what is to be written.
+
+    Raises:
+        InputError: they leave none.
+    """
     most = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    if most is not None and request.max_new_tokens >= most:
+        raise InputError(
+            f"max_new_tokens={request.max_new_tokens}, and the model has {most} positions in all: lower it."
+        )
     return None if most is None else most - request.max_new_tokens

@@ -45,6 +45,7 @@ class AsidCaptionerModel(Qwen2_5OmniThinkerModel):
     """
 
     config: AsidCaptionerConfig
+    config_class = AsidCaptionerConfig
 
     def get_rope_index(
         self,
@@ -87,15 +88,22 @@ class AsidCaptionerForConditionalGeneration(Qwen2_5OmniThinkerForConditionalGene
 
     get_rope_index = AsidCaptionerModel.get_rope_index
 
-    def forward(self, labels: torch.Tensor | None = None, logits_to_keep: int = 0, **inputs: Any) -> Any:
+    def forward(
+        self,
+        input_ids: torch.Tensor | None = None,
+        *,
+        labels: torch.Tensor | None = None,
+        logits_to_keep: int = 0,
+        **inputs: Any,
+    ) -> Any:
         """As the thinker's; with `logits_to_keep` only the last logits are worked out.
 
         `generate` asks for the last one alone: of a prompt of 16,000 tokens all would take 5 to 10 GB.
         """
         if not logits_to_keep or labels is not None:
-            return super().forward(labels=labels, **inputs)
+            return super().forward(input_ids, labels=labels, **inputs)
         inputs["return_dict"] = True
-        told = self.model(**inputs)
+        told = self.model(input_ids, **inputs)
         logits = self.lm_head(told.last_hidden_state[:, -logits_to_keep:])
         kept = {one.name for one in fields(CausalLMOutputWithPast)}
         return CausalLMOutputWithPast(logits=logits, **{name: told[name] for name in told if name in kept})

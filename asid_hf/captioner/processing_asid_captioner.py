@@ -63,6 +63,8 @@ class AsidCaptionerProcessor(Qwen2_5OmniProcessor):
     ) -> None:
         super().__init__(image_processor, video_processor, feature_extractor, tokenizer, chat_template=chat_template)
         self.media = {**MEDIA, **(media or {})}
+        if unknown := self.media.keys() - MEDIA:
+            raise InputError(f"Not of a media budget: {', '.join(sorted(unknown))}. Allowed: {', '.join(MEDIA)}.")
         self.auto_map = {"AutoProcessor": AUTO_MAP["AutoProcessor"]}
 
     def save_pretrained(self, save_directory: str | os.PathLike, *args: Any, **kwargs: Any) -> Any:
@@ -125,7 +127,10 @@ class AsidCaptionerProcessor(Qwen2_5OmniProcessor):
         given = {kind: list(_flat(media)) for kind, media in (("image", images), ("video", videos), ("audio", audio))}
         self._check_places(texts, given)
         queues = {kind: iter(media) for kind, media in given.items()}
-        options |= {"load_audio_from_video": load_audio_from_video, "fps": fps}
+        for kind in ("text_kwargs", "images_kwargs", "videos_kwargs", "audio_kwargs", "common_kwargs"):
+            options |= options.pop(kind, None) or {}  # as other processors of transformers take them
+        hears = options.pop("use_audio_in_video", load_audio_from_video)
+        options |= {"load_audio_from_video": hears, "fps": options.get("fps", fps)}
         rows = [self.row(one, queues, max_length=max_length, dtype=dtype, **options) for one in texts]
         return self.batch(rows, padding=padding, padding_side=padding_side, return_metadata=return_metadata)
 
@@ -246,9 +251,10 @@ class AsidCaptionerProcessor(Qwen2_5OmniProcessor):
         return {**turn, "content": parts}
 
     def _check_words(self, text: str) -> None:
-        for token in (self.image_token, self.video_token, self.audio_token):
+        """Refuse words that would end their turn, or stand for a medium."""
+        for token in self.tokenizer.all_special_tokens:
             if token in text:
-                raise InputError(f"A message has {token} in its text, which is a medium's place. Take it out.")
+                raise InputError(f"A message has {token} in its text, which is no word to the model. Take it out.")
 
     def _check_places(self, texts: list[str], given: dict[str, list]) -> None:
         for kind, token in (("image", self.image_token), ("video", self.video_token), ("audio", self.audio_token)):

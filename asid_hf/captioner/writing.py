@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -63,12 +64,23 @@ class _WishStop(StoppingCriteria):
         return torch.tensor([wish is not None for wish in self.guard.wishes], device=input_ids.device)
 
 
+class _LeftStop(StoppingCriteria):
+    """Ends all rows when nobody reads them any more."""
+
+    def __init__(self, left: threading.Event) -> None:
+        self.left = left
+
+    def __call__(self, input_ids: torch.Tensor, scores: Any, **more: Any) -> torch.Tensor:
+        return torch.full((len(input_ids),), self.left.is_set(), device=input_ids.device)
+
+
 def write_rows(
     model: PreTrainedModel,
     processor: AsidCaptionerProcessor,
     parts: Sequence,
     request: CaptionRequest,
     streamer: Any = None,
+    gone: threading.Event | None = None,
 ) -> list[Written]:
     """Write captions for rows.
 
@@ -80,6 +92,7 @@ def write_rows(
         parts: of `row` and `duration` each.
         request: how to write.
         streamer: told of tokens as they come (of one row); then nothing is taken back.
+        gone: set when nobody reads on.
 
     Returns:
         What was written, in the order of the parts.
@@ -101,8 +114,10 @@ def write_rows(
             [parts[place] for place in left], [kept[place] for place in left], [bans[place] for place in left]
         )
         again = []
-        for place, ids, wish in zip(left, *_generate(model, processor, batch, request, minds, streamer), strict=True):
-            if wish is None:
+        for place, ids, wish in zip(
+            left, *_generate(model, processor, batch, request, minds, streamer, gone), strict=True
+        ):
+            if wish is None or wish.length >= request.max_new_tokens:  # written on beside longer rows, it may be full
                 kept[place], reasons[place] = _ended(ids, ends)
                 continue
             kept[place] = ids[: wish.length]
@@ -131,6 +146,7 @@ def _generate(
     request: CaptionRequest,
     minds: bool,
     streamer: Any,
+    gone: threading.Event | None,
 ) -> tuple[list[list[int]], list]:
     """Generate once; with `minds` a row ends where it wants a time that its clip does not have.
 
@@ -147,6 +163,8 @@ def _generate(
     starts = [width - len(kept) for kept in batch.kept]
     settings = _settings(model, request, tokenizer, min(map(len, batch.kept)))
     guards, stops = LogitsProcessorList(), StoppingCriteriaList()
+    if gone is not None:
+        stops.append(_LeftStop(gone))
     anchors = json = None
     if request.anchor_guard:
         anchors = AnchorGuard(tokenizer, [part.duration for part in batch.parts], starts)
@@ -165,7 +183,12 @@ def _generate(
     with torch.random.fork_rng(devices=_cuda(model.device)), torch.inference_mode():
         torch.manual_seed(request.seed)
         whole = model.generate(
-            **inputs, generation_config=settings, logits_processor=guards, stopping_criteria=stops, streamer=streamer
+            **inputs,
+            generation_config=settings,
+            logits_processor=guards,
+            stopping_criteria=stops,
+            streamer=streamer,
+            tokenizer=tokenizer,
         )
     said = [ids[start:] for ids, start in zip(whole.tolist(), starts, strict=True)]
     return said, list(anchors.wishes) if minds else [None] * len(said)

@@ -13,7 +13,6 @@ from asid_hf.errors import InputError, MissingExtraError
 from asid_hf.evaluation.predictions import Predictions, prompt_id
 from asid_hf.instructions import ANSWERS, SYSTEM_PROMPT, draw_instruction
 from asid_hf.schema import ATTRIBUTES, canonical_attribute
-from asid_hf.version import __version__
 
 if TYPE_CHECKING:
     from asid_hf.chat.model_spec import ModelSpec
@@ -103,7 +102,7 @@ def caption_videos(
         {'predictions': 1, 'new': 1, 'failed': 0}
     """
     rank, count = (0, 1) if endpoint else processes()
-    settings = {**asdict(run), "endpoint": endpoint and endpoint.parameters(), "version": __version__}
+    settings = _settings(run, endpoint, loading or {})
     if overwrite and count > 1:
         raise InputError(
             f"Several processes cannot begin {output} anew together: remove it, and leave --overwrite out."
@@ -115,19 +114,40 @@ def caption_videos(
 
     def keep(name: str, video: dict, row: dict) -> None:
         kept = {"benchmark": None, "video_id": name, "prompt_id": run.prompt_id, **row}
-        file.add({**kept, "model": os.path.basename(os.path.normpath(run.model)) if _local(run.model) else run.model})
+        if kept.get("error") and video["path"]:  # which says where the clip lies
+            kept["error"] = kept["error"].replace(str(video["path"]), name)
+        file.add({**kept, "model": _name(run.model)})
         counts["failed" if row.get("error") else "new"] += 1
         told(kept)
 
-    if left and endpoint is not None:
-        _ask_endpoint(left, run, endpoint, ledger or output.with_name(f"{output.name}.ledger.sqlite"), keep)
-    elif left:
-        _ask_model(left, run, loading or {}, keep)
-    return {"predictions": file.finish((name, run.prompt_id) for name, _ in videos), **counts}
+    try:
+        if left and endpoint is not None:
+            _ask_endpoint(left, run, endpoint, ledger or output.with_name(f"{output.name}.ledger.sqlite"), keep)
+        elif left:
+            _ask_model(left, run, loading or {}, keep)
+        return {"predictions": file.finish((name, run.prompt_id) for name, _ in videos), **counts}
+    finally:
+        file.close()
 
 
-def _local(model: str) -> bool:
-    return os.path.isabs(model) or os.path.isdir(model)
+_PACE = ("batch_size", "num_workers")  # options that change no word
+
+
+def _settings(run: CaptionRun, endpoint: ModelSpec | None, loading: dict) -> dict:
+    """All that can change what the model says."""
+    told = {name: value for name, value in asdict(run).items() if name not in ("options", "model")}
+    told |= {"model": _name(run.model), "system": SYSTEM_PROMPT}
+    if endpoint is not None:
+        return {**told, "endpoint": endpoint.parameters(), "media": endpoint.media_form()}
+    options = {name: value for name, value in run.options.items() if name not in _PACE}
+    kept = {name: str(value) for name, value in loading.items() if name != "device_map"}
+    return {**told, "options": options, "loading": kept}
+
+
+def _name(model: str) -> str:
+    """A model's id as it may be published: of a local folder its own name."""
+    local = os.path.isabs(model) or os.path.isdir(model)
+    return os.path.basename(os.path.abspath(model)) if local else model
 
 
 def processes() -> tuple[int, int]:

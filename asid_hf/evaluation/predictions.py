@@ -14,7 +14,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from asid_hf.errors import InputError, OutputError
 
@@ -50,8 +50,8 @@ class Predictions:
         >>> import tempfile
         >>> file = Predictions(Path(tempfile.mkdtemp(), "out.jsonl"), {"model": "m"})
         >>> file.add({"video_id": "a", "prompt_id": "p", "caption": "It rains."})
-        >>> file.finish([("a", "p")]), sorted(Predictions(file.path, {"model": "m"}).done)
-        (1, [('a', 'p')])
+        >>> file.finish([("a", "p")]), file.close(), sorted(Predictions(file.path, {"model": "m"}).done)
+        (1, None, [('a', 'p')])
     """
 
     def __init__(self, path: Path, settings: dict, rank: int = 0, overwrite: bool = False) -> None:
@@ -60,17 +60,32 @@ class Predictions:
         self._own = path.with_name(f"{path.name}{PART}{rank}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            self._held = FileLock(_lock(self._own), timeout=0)
+            self._held.acquire()
+        except Timeout as error:
+            raise OutputError(f"Another run is writing to {path}. Wait for it, or name another file.") from error
+        except OSError as error:
+            raise OutputError(f"{path} cannot be used: {error.strerror or error}.") from error
+        try:
             if overwrite:
                 for old in [path, *self._parts()]:
                     old.unlink(missing_ok=True)
+            _end_line(self._own)
             self.rows = {key(row): row for row in self._read()}
-        except OSError as error:
-            raise OutputError(f"{path} cannot be used: {error.strerror or error}.") from error
+        except BaseException as error:
+            self.close()
+            if isinstance(error, OSError):
+                raise OutputError(f"{path} cannot be used: {error.strerror or error}.") from error
+            raise
 
     @property
     def done(self) -> set[tuple[str, str]]:
         """Video and prompt ids that need not be asked again: all but those that failed."""
         return {name for name, row in self.rows.items() if not row.get("error")}
+
+    def close(self) -> None:
+        """Let other runs write; what was added stays."""
+        self._held.release()
 
     def add(self, row: dict) -> None:
         """Keep a prediction, at once.
@@ -81,13 +96,13 @@ class Predictions:
         row = {**row, "settings": self.settings}
         self.rows[key(row)] = row
         try:
-            with open(self._own, "a", encoding="utf-8") as file:
+            with open(self._own, "a", encoding="utf-8", errors="backslashreplace") as file:
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
         except OSError as error:
             raise OutputError(f"{self._own} cannot be written: {error.strerror}.") from error
 
     def finish(self, wanted: Iterable[tuple[str, str]]) -> int | None:
-        """Put all parts together, if no process is still at work on them.
+        """Put all parts together, if no process is still at work on them; nothing is added afterwards.
 
         Args:
             wanted: video and prompt ids of the whole run, in order.
@@ -98,24 +113,37 @@ class Predictions:
         Raises:
             OutputError: it cannot be written.
         """
+        self.close()  # before others are looked at: of two that end at once, one has to see the other gone
         places = {name: place for place, name in enumerate(wanted)}
         draft = self.path.with_name(f"{self.path.name}.draft")
-        lock = self.path.with_name(f".{self.path.name}.lock")
+        lock = _lock(self.path)
         try:
             with FileLock(lock):
                 rows = {key(row): row for row in self._read()}
-                if places.keys() - rows:
+                if places.keys() - rows or self._at_work():
                     return None
                 ordered = sorted(rows.values(), key=lambda row: (places.get(key(row), len(places)), key(row)))
-                with open(draft, "w", encoding="utf-8") as file:
+                with open(draft, "w", encoding="utf-8", errors="backslashreplace") as file:
                     file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in ordered)
                 os.replace(draft, self.path)
                 for part in self._parts():
                     part.unlink()
-            lock.unlink(missing_ok=True)
         except OSError as error:
             raise OutputError(f"{self.path} cannot be written: {error.strerror}.") from error
         return len(ordered)
+
+    def _at_work(self) -> bool:
+        """Whether another process still writes: each holds the lock of its part while it runs."""
+        for part in self._parts():
+            if part == self._own:
+                continue
+            other = FileLock(_lock(part), timeout=0)
+            try:
+                other.acquire()
+            except Timeout:
+                return True
+            other.release()
+        return False
 
     def _parts(self) -> list[Path]:
         return sorted(self.path.parent.glob(f"{glob.escape(self.path.name)}{PART}*"))
@@ -130,6 +158,18 @@ class Predictions:
                             "begin it anew with --overwrite."
                         )
                     yield row
+
+
+def _lock(path: Path) -> Path:
+    return path.with_name(f".{path.name}.lock")
+
+
+def _end_line(path: Path) -> None:
+    """Take off a last line that a killed process did not finish: what is added would become part of it."""
+    if path.exists():
+        with open(path, "r+b") as file:
+            data = file.read()
+            file.truncate(data.rfind(b"\n") + 1)
 
 
 def key(row: dict) -> tuple[str, str]:

@@ -21,6 +21,8 @@ def test_a_killed_run_is_taken_up_by_any_number_of_processes(tmp_path: Path) -> 
     first, second = (Predictions(path, {"model": "m"}, rank) for rank in (0, 1))
     first.add(row("d"))
     second.add(row("b"))
+    for file in (first, second):
+        file.close()  # as when its process is killed
     with open(path.with_name("out.jsonl.part-1"), "a") as file:
         file.write('{"video_id": "c", "prom')  # killed while it wrote
     assert not path.exists()
@@ -28,10 +30,38 @@ def test_a_killed_run_is_taken_up_by_any_number_of_processes(tmp_path: Path) -> 
     assert again.done == {("b", "p"), ("d", "p")}
     again.add(row("a"))
     assert again.finish(wanted) is None  # c is another process's, still at work
-    again.add(row("c"))
-    assert again.finish(wanted) == 4
+    again.close()
+    last = Predictions(path, {"model": "m"}, rank=1)  # adds to the line that was not finished
+    last.add(row("c"))
+    assert last.finish(wanted) == 4
     assert [one["video_id"] for one in read_predictions(path)] == list("abcd")
-    assert [file.name for file in tmp_path.iterdir()] == ["out.jsonl"]
+    assert [file.name for file in tmp_path.iterdir() if not file.name.startswith(".")] == ["out.jsonl"]
+
+
+def test_parts_are_not_put_together_while_another_process_writes(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    wanted = [("a", "p"), ("b", "p")]
+    before = Predictions(path, {})
+    for name in "ab":
+        before.add(row(name, error="cannot be read"))
+    assert before.finish(wanted) == 2
+    before.close()
+    first, second = (Predictions(path, {}, rank) for rank in (0, 1))  # both try again what failed
+    first.add(row("a"))
+    second.add(row("b", error="still not"))
+    assert first.finish(wanted) is None
+    first.close()
+    second.add(row("b"))
+    assert second.finish(wanted) == 2
+    assert [one.get("error") for one in read_predictions(path)] == [None, None]
+
+
+def test_two_runs_do_not_write_to_one_file(tmp_path: Path) -> None:
+    held = Predictions(tmp_path / "out.jsonl", {})
+    with pytest.raises(OutputError, match="Another run is writing"):
+        Predictions(tmp_path / "out.jsonl", {})
+    held.close()
+    Predictions(tmp_path / "out.jsonl", {}).close()
 
 
 def test_what_failed_is_asked_again_and_its_error_goes(tmp_path: Path) -> None:
@@ -39,6 +69,7 @@ def test_what_failed_is_asked_again_and_its_error_goes(tmp_path: Path) -> None:
     file = Predictions(path, {})
     file.add(row("a", error="cannot be read"))
     assert file.finish([("a", "p")]) == 1
+    file.close()
     again = Predictions(path, {})
     assert again.done == set()
     again.add(row("a"))
@@ -50,6 +81,7 @@ def test_other_settings_are_refused_and_overwriting_begins_anew(tmp_path: Path) 
     path = tmp_path / "out.jsonl"
     file = Predictions(path, {"model": "m"})
     file.add(row("a"))
+    file.close()
     with pytest.raises(OutputError, match="another model or other settings"):
         Predictions(path, {"model": "other"})
     assert Predictions(path, {"model": "other"}, overwrite=True).done == set()
