@@ -33,7 +33,7 @@ from asid_hf.anchors import parse_anchors
 from asid_hf.captioner.decoding_anchors import AnchorGuard
 from asid_hf.captioner.decoding_json import JsonFields
 from asid_hf.captioner.decoding_loops import LoopBreak, LoopStop, find_loop
-from asid_hf.captioner.decoding_text import told
+from asid_hf.captioner.decoding_text import told, without_cut_time
 from asid_hf.captioner.decoding_vocabulary import digit_ids
 
 KEYS = ("scene", "actions", "camera")
@@ -183,7 +183,8 @@ def measure(model: Qwen2ForCausalLM, tokenizer: object, guards: str, captions: i
             durations = [float(draw.randint(5, 25)) for _ in range(min(BATCH, captions // 2 - first))]
             rows, spent = write(model, tokenizer, form, guards, durations)
             seconds, written = seconds + spent, written + len(durations) * max(map(len, rows))
-            found += [look(tokenizer, ids, duration, form) for ids, duration in zip(rows, durations, strict=True)]
+            settled = guards == "all"
+            found += [look(tokenizer, ids, length, form, settled) for ids, length in zip(rows, durations, strict=True)]
     counts = [sum(column) for column in zip(*found, strict=True)]
     return Figures(
         counts[0] / len(found),
@@ -230,8 +231,13 @@ def write(
     return rows, sum(one.seconds for one in timed)
 
 
-def look(tokenizer: object, ids: list[int], duration: float, form: str) -> tuple[bool, bool, bool, bool, int]:
-    """Whether times lie beyond the end, are out of order, it loops, it is right JSON; and its tokens."""
+def look(
+    tokenizer: object, ids: list[int], duration: float, form: str, settled: bool
+) -> tuple[bool, bool, bool, bool, int]:
+    """Whether times lie beyond the end, are out of order, it loops, it is right JSON; and its tokens.
+
+    `settled`: a time that the end of a text cut off is taken off it, as `caption()` does.
+    """
     text = tokenizer.decode(ids)
     try:
         answer = json.loads(text)
@@ -239,6 +245,7 @@ def look(tokenizer: object, ids: list[int], duration: float, form: str) -> tuple
     except (ValueError, TypeError):
         answer, valid = None, False
     texts = list(answer.values()) if valid else re.split(rf'"(?:{"|".join(KEYS)})": "', text)
+    texts = [without_cut_time(one, duration) for one in texts] if settled else texts
     beyond = disordered = False
     for one in texts:
         # A clock that the very end cut off has not been decided.

@@ -150,6 +150,26 @@ class CaptionText:
         self.text, self.owners = "…" + self.text[cut:], [self.owners[cut], *self.owners[cut:]]
 
 
+def without_cut_time(text: str, limit: float) -> str:
+    """A text whose last word is a time that its end cut off ("At 0:4", of 0:45), without it.
+
+    Such a time is decided by the token behind it, which a text that was full does not have.
+
+    Args:
+        text: one text, of one field or paragraph.
+        limit: seconds; the last time that is inside the clip.
+
+    Example:
+        >>> without_cut_time("At 3s, he sits. At 0:45", limit=9.0), without_cut_time("At 3s he sits at 8s", limit=9.0)
+        ('At 3s, he sits.', 'At 3s he sits at 8s')
+    """
+    while True:
+        faults = told(parse_anchors(text), 0.0, limit)[0]
+        if not faults or faults[-1].end < len(text.rstrip()):
+            return text
+        text = text[: faults[-1].start].rstrip()
+
+
 def told(anchors: Iterable[Anchor], last: float, limit: float) -> tuple[list[Anchor], float]:
     """Which anchors are faulty, and the start of the last one that is not.
 

@@ -29,6 +29,7 @@ except ImportError:  # beside the remote code on the Hub, where asid_hf is not i
 
 from .captions import Caption
 from .configuration_asid_captioner import MEDIA
+from .decoding_text import without_cut_time
 from .windows import merge_texts, windows_of
 from .writing import Written, check_room, write_rows
 
@@ -375,7 +376,7 @@ def _buckets(parts: Iterable[_Part], batch_size: int) -> Iterator[list[_Part]]:
 
 def _caption(windows: list[tuple[_Part, Written]], request: CaptionRequest) -> Caption:
     """One caption of a clip's windows."""
-    answers = [read_answer(written.text, request.attributes, request.format) for _, written in windows]
+    answers = [_answer(part, written, request) for part, written in windows]
     notes = [part.row.clips[0] if part.row.clips else {} for part, _ in windows]
     spans = [(note.get("offset", 0.0), note.get("offset", 0.0) + note.get("duration", 0.0)) for note in notes]
     text, attributes = answers[0]
@@ -401,6 +402,17 @@ def _caption(windows: list[tuple[_Part, Written]], request: CaptionRequest) -> C
         windows=spans if len(windows) > 1 else [],
         clips=notes,
     )
+
+
+def _answer(part: _Part, written: Written, request: CaptionRequest) -> tuple[str, dict[str, str]]:
+    """One window's text and its text by attribute; what the end cut off names no time that the clip does not have."""
+    text, attributes = read_answer(written.text, request.attributes, request.format)
+    if not request.anchor_guard:
+        return text, attributes
+    attributes = {name: without_cut_time(own, part.duration) for name, own in attributes.items()}
+    if request.format == "json" and attributes:
+        return labelled(attributes), attributes
+    return without_cut_time(text, part.duration), attributes
 
 
 def stream_clip(

@@ -185,3 +185,20 @@ def test_a_caption_that_loops_is_cut_to_one_copy(runaway: Any) -> None:
         assert held[place].tokens["new"] < free[place].tokens["new"]
         assert free[place].raw.startswith(held[place].raw)
     assert "loop" not in {caption.finish_reason for caption in free}
+
+
+def test_a_time_that_the_end_cut_off_is_taken_off(one_thread: None) -> None:
+    """What "At 0:4" was to be is decided by the token behind it, which a full text does not have."""
+    import torch
+
+    from asid_hf.captioner.generating import CaptionRequest, _caption, _Part
+    from asid_hf.captioner.rows import Row
+    from asid_hf.captioner.writing import Written
+
+    part = _Part(0, 0, 1, "Describe.", Row(torch.float32), 9.0)
+    raw = '{"scene": "At 3s, he sits. At 0:45", "camera": "It pans at 8s"}'
+    request = CaptionRequest(("scene", "camera"), "json")
+    caption = _caption([(part, Written(raw, "stop", 30))], request)
+    assert caption.attributes == {"scene": "At 3s, he sits.", "camera": "It pans at 8s"}
+    prose = _caption([(part, Written("At 3s, he sits. At 0:45", "length", 9))], CaptionRequest(("scene", "camera")))
+    assert prose.text == "At 3s, he sits."
