@@ -325,7 +325,7 @@ t.run_ray(t.skeletons(200), [t.measuring(work, pause=0.1)], t.working_features()
     process = subprocess.Popen(
         [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": path}, start_new_session=True, stderr=PIPE
     )
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 150
     while not (log.exists() and len(log.read_text().split()) > 10) and time.monotonic() < deadline:
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
