@@ -121,7 +121,7 @@ class AnchorGuard(LogitsProcessor):
             if place is None:
                 continue
             masked = _mask(scores[row], place, self._tokens)
-            if masked is None or not masked.isfinite().any():
+            if masked is None or masked.max() == FORBIDDEN:
                 continue
             best = int(scores[row].argmax())
             if self.wishes[row] is None and masked[best] == FORBIDDEN != scores[row, best]:
@@ -237,7 +237,7 @@ class BanAt(LogitsProcessor):
             if not ids:
                 continue
             masked = scores[row].index_fill(0, torch.tensor(ids, device=scores.device), FORBIDDEN)
-            if masked.isfinite().any():
+            if masked.max() > FORBIDDEN:
                 scores = scores.clone()
                 scores[row] = masked
         return scores

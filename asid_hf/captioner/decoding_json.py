@@ -102,7 +102,7 @@ class JsonFields(LogitsProcessor):
                 masked[row, fallback] = score if score.isfinite() else 0.0
                 continue
             masked[row].masked_fill_(barred.to(scores.device), -math.inf)
-            if not masked[row].isfinite().any():
+            if masked[row].max() == -math.inf:
                 masked[row, fallback] = 0.0
         return masked
 
