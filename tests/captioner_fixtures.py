@@ -34,6 +34,12 @@ def vocabulary(one_thread: None, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 
 @pytest.fixture(scope="session")
+def tokenizer(vocabulary: Path) -> Any:
+    """The tokenizer of Qwen2.5-Omni."""
+    return qwen_vocabulary.qwen_tokenizer(vocabulary)
+
+
+@pytest.fixture(scope="session")
 def omni(vocabulary: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a whole tiny Omni."""
     return tiny_captioners.build_whole_omni(tmp_path_factory.mktemp("omni") / "omni", vocabulary)

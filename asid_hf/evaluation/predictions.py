@@ -43,8 +43,11 @@ class Predictions:
         rank: which of the run's processes this is.
         overwrite: begin anew.
 
+    Attributes:
+        done: video and prompt ids that were there at the start and need not be asked again: all but those that failed.
+
     Raises:
-        OutputError: it cannot be written, or other settings wrote it.
+        OutputError: it cannot be written, another run writes to it, or other settings wrote it.
 
     Example:
         >>> import tempfile
@@ -71,17 +74,12 @@ class Predictions:
                 for old in [path, *self._parts()]:
                     old.unlink(missing_ok=True)
             _end_line(self._own)
-            self.rows = {key(row): row for row in self._read()}
+            self.done = {name for name, row in self._rows().items() if not row.get("error")}
         except BaseException as error:
             self.close()
             if isinstance(error, OSError):
                 raise OutputError(f"{path} cannot be used: {error.strerror or error}.") from error
             raise
-
-    @property
-    def done(self) -> set[tuple[str, str]]:
-        """Video and prompt ids that need not be asked again: all but those that failed."""
-        return {name for name, row in self.rows.items() if not row.get("error")}
 
     def close(self) -> None:
         """Let other runs write; what was added stays."""
@@ -94,7 +92,6 @@ class Predictions:
             OutputError: it cannot be written.
         """
         row = {**row, "settings": self.settings}
-        self.rows[key(row)] = row
         try:
             with open(self._own, "a", encoding="utf-8", errors="backslashreplace") as file:
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
@@ -119,7 +116,7 @@ class Predictions:
         lock = _lock(self.path)
         try:
             with FileLock(lock):
-                rows = {key(row): row for row in self._read()}
+                rows = self._rows()
                 if places.keys() - rows or self._at_work():
                     return None
                 ordered = sorted(rows.values(), key=lambda row: (places.get(key(row), len(places)), key(row)))
@@ -148,16 +145,19 @@ class Predictions:
     def _parts(self) -> list[Path]:
         return sorted(self.path.parent.glob(f"{glob.escape(self.path.name)}{PART}*"))
 
-    def _read(self) -> Iterator[dict]:
+    def _rows(self) -> dict[tuple[str, str], dict]:
+        """All that is there; of several of one video and prompt the last that did not fail, if there is one."""
+        rows: dict[tuple[str, str], dict] = {}
         for file in [self.path, *self._parts()]:
-            if file.exists():
-                for row in read_predictions(file):
-                    if row.get("settings", self.settings) != self.settings:
-                        raise OutputError(
-                            f"{self.path} was written with another model or other settings. Name another file, or "
-                            "begin it anew with --overwrite."
-                        )
-                    yield row
+            for row in read_predictions(file) if file.exists() else ():
+                if row.get("settings", self.settings) != self.settings:
+                    raise OutputError(
+                        f"{self.path} was written with another model or other settings. Name another file, or begin "
+                        "it anew with --overwrite."
+                    )
+                if not row.get("error") or key(row) not in rows:
+                    rows[key(row)] = row
+        return rows
 
 
 def _lock(path: Path) -> Path:

@@ -9,7 +9,6 @@ pytest.importorskip("transformers", reason="transformers is not installed")
 
 import json
 import random
-from pathlib import Path
 
 import qwen_vocabulary
 import torch
@@ -22,14 +21,6 @@ from asid_hf.schema import ATTRIBUTE_NAMES, ATTRIBUTES
 
 ROWS = qwen_vocabulary.ROWS
 END = 151_645
-
-
-@pytest.fixture(scope="module")
-def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> object:
-    if reason := qwen_vocabulary.missing():
-        pytest.skip(reason)
-    torch.set_num_threads(1)
-    return qwen_vocabulary.qwen_tokenizer(Path(tmp_path_factory.getbasetemp(), "qwen"))
 
 
 def masked(tokenizer: object, text: str, duration: float) -> list[str]:

@@ -8,7 +8,6 @@ pytest.importorskip("torch", reason="torch is not installed")
 pytest.importorskip("transformers", reason="transformers is not installed")
 
 import json
-from pathlib import Path
 
 import qwen_vocabulary
 import torch
@@ -23,14 +22,6 @@ ROWS = qwen_vocabulary.ROWS
 END, PAD = 151_645, 151_643
 KEYS = ["scene", "narrative_elements", "speech"]
 BARE = 18  # tokens of the object of KEYS with empty strings
-
-
-@pytest.fixture(scope="module")
-def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> object:
-    if reason := qwen_vocabulary.missing():
-        pytest.skip(reason)
-    torch.set_num_threads(1)
-    return qwen_vocabulary.qwen_tokenizer(Path(tmp_path_factory.getbasetemp(), "qwen"))
 
 
 @pytest.fixture(scope="module")

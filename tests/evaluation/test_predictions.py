@@ -56,6 +56,19 @@ def test_parts_are_not_put_together_while_another_process_writes(tmp_path: Path)
     assert [one.get("error") for one in read_predictions(path)] == [None, None]
 
 
+def test_an_older_failure_does_not_take_the_place_of_what_was_said_since(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    older, newer = (Predictions(path, {}, rank) for rank in (1, 0))  # the file of rank 1 is read last
+    older.add(row("a", error="cannot be read"))
+    newer.add(row("a"))
+    for file in (older, newer):
+        file.close()
+    again = Predictions(path, {})
+    assert again.done == {("a", "p")}
+    again.finish([("a", "p")])
+    assert "error" not in next(read_predictions(path))
+
+
 def test_two_runs_do_not_write_to_one_file(tmp_path: Path) -> None:
     held = Predictions(tmp_path / "out.jsonl", {})
     with pytest.raises(OutputError, match="Another run is writing"):
