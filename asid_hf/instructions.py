@@ -7,6 +7,7 @@ the attributes decide. A text that is changed gets a new `VERSION`; `tests/test_
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Sequence
 
@@ -126,6 +127,20 @@ def draw_instruction(attributes: Sequence[str], video_id: str, seed: int = 0, an
     text = pool[draw(len(pool), seed, video_id, answer, *attributes)]
     keys = ", ".join(f'"{name}"' for name in attributes)
     return text.format(attributes=_listed([f"the {ATTRIBUTE_NAMES[name]}" for name in attributes]), keys=keys)
+
+
+def clip_id(clip: object) -> str:
+    """What a clip is called where nobody named it: its file's name without its ending; "" where it has none.
+
+    Args:
+        clip: a path, or a `datasets` Video value; anything else has no name.
+
+    Example:
+        >>> clip_id("/videos/a.b.mp4"), clip_id({"path": "c.mp4", "bytes": None}), clip_id(b"...")
+        ('a.b', 'c', '')
+    """
+    path = clip.get("path") if isinstance(clip, dict) else clip
+    return os.path.splitext(os.path.basename(os.fsdecode(path)))[0] if isinstance(path, str | os.PathLike) else ""
 
 
 def _pool(count: int) -> tuple[str, ...]:

@@ -20,12 +20,9 @@ try:
         fit_frames,
         frame_count,
         frame_places,
-        image_places,
-        image_size,
-        still_places,
-        still_size,
     )
     from asid_hf.media_source import MAX_PICTURE
+    from asid_hf.media_stills import image_places, image_size, still_places, still_size
     from asid_hf.media_timeline import Timeline, decoded
     from asid_hf.media_window import Window
 except ImportError:  # beside the remote code on the Hub, where asid_hf is not installed
@@ -36,12 +33,9 @@ except ImportError:  # beside the remote code on the Hub, where asid_hf is not i
         fit_frames,
         frame_count,
         frame_places,
-        image_places,
-        image_size,
-        still_places,
-        still_size,
     )
     from .media_source import MAX_PICTURE
+    from .media_stills import image_places, image_size, still_places, still_size
     from .media_timeline import Timeline, decoded
     from .media_window import Window
 

@@ -7,6 +7,7 @@ Times are seconds on the clip's own axis, which starts at 0 with its first prese
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
 
 if TYPE_CHECKING:
@@ -59,6 +60,22 @@ def canonical_attribute(name: str) -> str:
     if key not in ATTRIBUTES:
         raise ValueError(f"{name!r} is no attribute. Allowed: {', '.join(ATTRIBUTE_NAMES.values())}.")
     return key
+
+
+def canonical_attributes(names: Iterable[str]) -> tuple[str, ...]:
+    """Canonical keys of attributes given in any accepted spelling, each once, in the paper's order.
+
+    Raises:
+        ValueError: one is no attribute, or there is none.
+
+    Example:
+        >>> canonical_attributes(["Camera", "scene", "cameras"])
+        ('scene', 'camera')
+    """
+    asked = {canonical_attribute(name) for name in names}
+    if not asked:
+        raise ValueError(f"No attributes were named. Allowed: {', '.join(ATTRIBUTE_NAMES.values())}.")
+    return tuple(name for name in ATTRIBUTES if name in asked)
 
 
 class Utterance(TypedDict):

@@ -1038,6 +1038,7 @@ def test_the_files_work_as_remote_code_beside_each_other(
         "media_clip",
         "media_film",
         "media_source",
+        "media_stills",
         "media_threads",
         "media_timeline",
         "media_track",

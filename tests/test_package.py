@@ -21,6 +21,7 @@ LAYERS = (  # a room may import from its own layer and from those before it
         "media_encode",
         "media_film",
         "media_source",
+        "media_stills",
         "media_threads",
         "media_timeline",
         "media_track",

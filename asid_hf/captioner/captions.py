@@ -54,6 +54,6 @@ class Caption:
         return parse_anchors(self.text)
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it as JSON-ready values, anchors by attribute with it where there are attributes."""
+        """All of it as JSON-ready values, with the anchors of `text`."""
         told = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return {**told, "anchors": [{**anchor._asdict()} for anchor in self.anchors]}
+        return {**told, "anchors": [anchor._asdict() for anchor in self.anchors]}

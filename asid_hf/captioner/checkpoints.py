@@ -68,8 +68,8 @@ def module_name(name: str) -> str:
     return re.sub(r"^model\.(?!language_model\.|visual\.|audio_tower\.)", "model.language_model.", name)
 
 
-def adapter_base(name: str | os.PathLike, **hub: Any) -> str | None:
-    """What a LoRA adapter says it was trained over; None where `name` is no adapter.
+def adapter_base(name: str | os.PathLike | None, base: str | os.PathLike | None = None, **hub: Any) -> str | None:
+    """What a LoRA adapter lies over: `base`, or what it says itself; None where `name` is no adapter.
 
     Raises:
         CheckpointError: an adapter that does not say.
@@ -81,8 +81,10 @@ def adapter_base(name: str | os.PathLike, **hub: Any) -> str | None:
         ...     adapter_base(folder) is None
         True
     """
-    if find_adapter_config_file(str(name), **hub) is None:
+    if name is None or find_adapter_config_file(str(name), **hub) is None:
         return None
+    if base is not None:
+        return str(base)
     _need_peft()
     from peft import PeftConfig
 

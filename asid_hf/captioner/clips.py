@@ -27,9 +27,9 @@ def as_clip(given: Any, media: dict, fps: float | None = None, max_tokens: int |
 
     Args:
         given: path, bytes or a `datasets` Video value, opened here; a `media.Clip`, as it is; or what somebody decoded
-            already: frames (T, 3, H, W) or (T, H, W, 3) uint8, or a dictionary of `frames` (may be left out), `fps`
-            (at which they were sampled) or `frame_times` (T,) s, and `audio` (N,) float32 with its `sampling_rate`
-            (16000 where it is left out).
+            already: sound (N,) float32 at 16 kHz, frames (T, 3, H, W) or (T, H, W, 3) uint8, or a dictionary of
+            `frames` (may be left out), `fps` (at which they were sampled) or `frame_times` (T,) s, and `audio` (N,)
+            float32 with its `sampling_rate` (16000 where it is left out).
         media: fps, min_frames, max_frames, min_pixels, frame_pixels, total_pixels.
         fps: of bare frames.
         max_tokens: most tokens that it may take; see `media_budget.fit_frames` for what is lowered.
@@ -44,7 +44,9 @@ def as_clip(given: Any, media: dict, fps: float | None = None, max_tokens: int |
         >>> clip.frames.shape, clip.duration
         ((4, 3, 280, 392), 2.0)
     """
-    if isinstance(given, np.ndarray | torch.Tensor):
+    if isinstance(given, np.ndarray | torch.Tensor) and given.ndim == 1:
+        given = {"audio": given}
+    elif isinstance(given, np.ndarray | torch.Tensor):
         given = {"frames": given, "fps": fps or media.get("fps", 2.0)}
     if isinstance(given, dict) and given.keys() & {"frames", "audio"}:
         return _within(_decoded(given), Budget(**media, max_tokens=max_tokens), sized=False)

@@ -12,10 +12,11 @@ from transformers import Qwen2_5OmniThinkerForConditionalGeneration, Qwen2_5Omni
 from transformers.conversion_mapping import get_checkpoint_conversion_mapping, register_checkpoint_conversion_mapping
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
+from .caption_request import CaptionRequest
 from .checkpoints import adapter_base, check_loaded, load_adapter
 from .configuration_asid_captioner import AsidCaptionerConfig
 from .exporting import export_omni
-from .generating import CaptionRequest, caption_clips, stream_clip
+from .generating import caption_clips, stream_clip
 from .positions import Marks, rope_index
 from .processing_asid_captioner import AsidCaptionerProcessor
 from .remote_code import copy_code
@@ -116,6 +117,7 @@ class AsidCaptionerForConditionalGeneration(Qwen2_5OmniThinkerForConditionalGene
         cls,
         pretrained_model_name_or_path: str | os.PathLike,
         *model_args: Any,
+        base: str | os.PathLike | None = None,
         merge_adapter: bool = False,
         output_loading_info: bool = False,
         **kwargs: Any,
@@ -124,7 +126,8 @@ class AsidCaptionerForConditionalGeneration(Qwen2_5OmniThinkerForConditionalGene
 
         Args:
             pretrained_model_name_or_path: Hub id or folder of a captioner, a whole Qwen2.5-Omni, a thinker, or of a
-                LoRA adapter over one (its `base_model_name_or_path` is loaded, or `base` where that is given).
+                LoRA adapter over one.
+            base: what an adapter is put over, instead of the `base_model_name_or_path` that it names.
             merge_adapter: add an adapter to the weights, instead of keeping it apart.
             output_loading_info: return what was loaded, too.
             **kwargs: as in transformers: dtype, device_map, attn_implementation, quantization_config, revision, token,
@@ -139,11 +142,10 @@ class AsidCaptionerForConditionalGeneration(Qwen2_5OmniThinkerForConditionalGene
             MissingExtraError: an adapter, and peft is not installed.
         """
         hub = {name: kwargs[name] for name in ("revision", "token", "cache_dir", "local_files_only") if name in kwargs}
-        base = kwargs.pop("base", None)
-        named = adapter_base(pretrained_model_name_or_path, **hub)
-        if named is not None:
+        below = adapter_base(pretrained_model_name_or_path, base, **hub)
+        if below is not None:
             kwargs.pop("revision", None)  # of the adapter
-            model, told = cls.from_pretrained(base or named, *model_args, output_loading_info=True, **kwargs)
+            model, told = cls.from_pretrained(below, *model_args, output_loading_info=True, **kwargs)
             model = load_adapter(model, pretrained_model_name_or_path, merge_adapter, **hub)
             return (model, told) if output_loading_info else model
         model, told = super().from_pretrained(
@@ -186,7 +188,7 @@ class AsidCaptionerForConditionalGeneration(Qwen2_5OmniThinkerForConditionalGene
                 and sound, see `AsidCaptionerProcessor`.
             attributes: what to describe, of the eight; None: all that the configuration names.
             format: "text", or "json" (one string an attribute).
-            **options: the fields of `generating.CaptionRequest`: max_new_tokens, seed, batch_size, window, ...
+            **options: the fields of `caption_request.CaptionRequest`: max_new_tokens, seed, batch_size, window, ...
 
         Returns:
             A caption a clip, in the order given. A clip that cannot be read gives one with `error` and without text.

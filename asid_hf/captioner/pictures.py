@@ -16,7 +16,6 @@ except ImportError:  # beside the remote code on the Hub, where asid_hf is not i
     from .media_budget import smart_resize
 
 PATCH, PAIR, MERGE = 14, 2, 2
-AT_ONCE = 4  # pairs of frames
 
 
 class Pictures(NamedTuple):
@@ -68,20 +67,14 @@ def patches_of(
     frames = torch.as_tensor(frames)
     count, channels, height, width = frames.shape
     grid = count // PAIR, height // PATCH, width // PATCH
-    tiles = (channels, grid[1] // MERGE, MERGE, PATCH, grid[2] // MERGE, MERGE, PATCH)
+    tiles = frames.reshape(grid[0], PAIR, channels, grid[1] // MERGE, MERGE, PATCH, grid[2] // MERGE, MERGE, PATCH)
     low, spread = (
         (torch.tensor(values) / rescale).repeat_interleave(PAIR * PATCH**2).to(torch.float32) for values in (mean, std)
     )
     patches = torch.empty(grid[0], grid[1] * grid[2], len(low), dtype=dtype)
-    for start in range(0, grid[0], AT_ONCE):
-        target = patches[start : start + AT_ONCE]
-        pairs = frames[PAIR * start : PAIR * (start + len(target))].view(len(target), PAIR, *tiles)
+    for target, pair in zip(patches, tiles.permute(0, 3, 6, 4, 7, 2, 1, 5, 8), strict=True):
         # Sorted while they are bytes: a quarter of the memory to walk through.
-        values = pairs.permute(0, 3, 6, 4, 7, 2, 1, 5, 8).reshape(target.shape)
-        if dtype == torch.float32:
-            torch.sub(values, low, out=target).div_(spread)
-        else:
-            target.copy_((values - low).div_(spread))
+        target.copy_(pair.reshape(target.shape).to(torch.float32).sub_(low).div_(spread))
     return patches.flatten(0, 1), grid
 
 

@@ -17,10 +17,10 @@ from transformers import BatchFeature, Qwen2_5OmniProcessor
 
 try:
     from asid_hf.errors import InputError
-    from asid_hf.media import Clip
+    from asid_hf.media import SAMPLE_RATE, Clip
 except ImportError:  # beside the remote code on the Hub, where asid_hf is not installed
     from .errors import InputError
-    from .media import Clip
+    from .media import SAMPLE_RATE, Clip
 
 from .clips import as_clip
 from .configuration_asid_captioner import MEDIA
@@ -34,7 +34,8 @@ _PART_KEYS = {  # type of a part of a message -> where it may lie in it
     "audio": ("audio", "path", "url", "bytes"),
     "image": ("image", "path", "url", "bytes"),
 }
-_IGNORED = {"add_special_tokens", "sampling_rate", "do_sample_frames", "truncation"}
+_SETTLED = {"add_special_tokens": False, "do_sample_frames": False, "sampling_rate": SAMPLE_RATE, "truncation": False}
+"""Arguments of other processors that have one meaning here."""
 
 
 class AsidCaptionerProcessor(Qwen2_5OmniProcessor):
@@ -99,7 +100,7 @@ class AsidCaptionerProcessor(Qwen2_5OmniProcessor):
             fps: frames a second taken of a clip; of bare frames: at which they were sampled.
             max_length: most tokens a text may take with its media; clips are fitted into what the words leave, in
                 equal shares, by lowering resolution, then rate (see `media_budget.fit_frames`).
-            padding: to the longest row; False: refuse rows of several lengths.
+            padding: True or "longest": to the longest row; False: refuse rows of several lengths.
             padding_side: "left" for generation, which is the default, "right" for training.
             return_metadata: add `metadata`: for each row how many tokens each modality took, and what was made of
                 each clip.
@@ -184,6 +185,8 @@ class AsidCaptionerProcessor(Qwen2_5OmniProcessor):
     ) -> BatchFeature:
         """Put rows together; arguments and result as of `__call__`."""
         side = padding_side or "left"
+        if padding not in (True, False, "longest"):
+            raise InputError(f'padding={padding!r}. Allowed: True or "longest" (to the longest row), False.')
         if side not in ("left", "right"):
             raise InputError(f'padding_side={side!r}. Allowed: "left", "right".')
         if not padding and len({row.length for row in rows}) > 1:
@@ -222,12 +225,11 @@ class AsidCaptionerProcessor(Qwen2_5OmniProcessor):
         media: dict[str, list] = {"image": [], "video": [], "audio": []}
         talks = [[self._laid_out(turn, media, tokenize) for turn in talk] for talk in talks]
         own = {name: kwargs.pop(name) for name in list(kwargs) if name in _OWN or name in MEDIA}
-        kwargs.pop("load_audio_from_video", None)
         text = super().apply_chat_template(talks if several else talks[0], chat_template, tokenize=False, **kwargs)
         if not tokenize:
             return text
         asked = {**own, **(processor_kwargs or {})}
-        inputs = self(text, media["image"], media["video"], media["audio"], **asked)
+        inputs = self(text, media["image"], media["video"], media["audio"], return_tensors=return_tensors, **asked)
         return inputs if return_dict else inputs["input_ids"]
 
     def _laid_out(self, turn: dict, media: dict[str, list], needed: bool) -> dict:
@@ -271,7 +273,10 @@ class AsidCaptionerProcessor(Qwen2_5OmniProcessor):
 
     def _options(self, options: dict) -> tuple[dict, dict, bool]:
         """Budget, what else `open_clip` is told, and whether clips are heard."""
-        left = {name: value for name, value in options.items() if value is not None and name not in _IGNORED}
+        left = {name: value for name, value in options.items() if value is not None}
+        for name, settled in _SETTLED.items():
+            if left.pop(name, settled) != settled:
+                raise InputError(f"{name}={options[name]!r}: here it is {settled!r}. Leave it out.")
         hears = bool(left.pop("load_audio_from_video", True))
         budget = {name: left.pop(name, default) for name, default in self.media.items()}
         if unknown := left.keys() - _OPENING:
@@ -285,7 +290,7 @@ class AsidCaptionerProcessor(Qwen2_5OmniProcessor):
         return Pictures(*patches_of(frames, part.image_mean, part.image_std, part.rescale_factor, row.dtype))
 
     def _add_clip(self, row: Row, before: Any, behind: Any, clip: Clip, seen: bool, heard: bool) -> int:
-        """Add a clip to a row, behind the tokens `before` it; return how many of the tokens behind it that used up."""
+        """Add a clip to a row, behind the tokens `before` it; return how many of the tokens `behind` it are used up."""
         frames = clip.frames if seen else None
         mel = mel_of(clip.audio, self.feature_extractor) if heard and clip.audio is not None else None
         row.note(clip, frames, mel)

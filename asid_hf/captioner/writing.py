@@ -22,7 +22,7 @@ from .decoding_loops import LoopBreak, LoopStop, find_loop
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-    from .generating import CaptionRequest
+    from .caption_request import CaptionRequest
     from .processing_asid_captioner import AsidCaptionerProcessor
 
 THOUGHTS = 8  # how often a text is taken back to before a time that the clip does not have
@@ -43,7 +43,7 @@ def check_room(processor: AsidCaptionerProcessor, request: CaptionRequest) -> No
         InputError: naming both numbers.
 
     Example:
-        >>> from asid_hf.captioner.generating import CaptionRequest
+        >>> from asid_hf.captioner.caption_request import CaptionRequest
         >>> check_room(None, CaptionRequest(max_new_tokens=1))  # prose takes any number
     """
     if request.format == "json" and request.json_guard:

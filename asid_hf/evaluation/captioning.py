@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from asid_hf.errors import InputError, MissingExtraError
 from asid_hf.evaluation.predictions import Predictions, prompt_id
-from asid_hf.instructions import ANSWERS, SYSTEM_PROMPT, draw_instruction
-from asid_hf.schema import ATTRIBUTES, canonical_attribute
+from asid_hf.instructions import ANSWERS, SYSTEM_PROMPT, clip_id, draw_instruction
+from asid_hf.schema import ATTRIBUTES, canonical_attributes
 
 if TYPE_CHECKING:
     from asid_hf.chat.model_spec import ModelSpec
@@ -49,20 +49,18 @@ class CaptionRun:
         if self.format not in ANSWERS:
             raise InputError(f"format={self.format!r}. Allowed: {', '.join(ANSWERS)}.")
         try:
-            asked = {canonical_attribute(name) for name in self.attributes}
+            object.__setattr__(self, "attributes", canonical_attributes(self.attributes))
         except ValueError as error:
             raise InputError(str(error)) from error
-        object.__setattr__(self, "attributes", tuple(name for name in ATTRIBUTES if name in asked))
 
     @property
     def prompt_id(self) -> str:
         """What its prompt is called."""
         return prompt_id(self.attributes, self.format, self.seed, self.instruction)
 
-    def ask(self, path: str) -> str:
-        """The instruction for one video."""
-        stem = os.path.splitext(os.path.basename(path))[0]
-        return self.instruction or draw_instruction(self.attributes, stem, self.seed, self.format)
+    def ask(self, video: dict) -> str:
+        """The instruction for one video, the one that the model here would be asked with."""
+        return self.instruction or draw_instruction(self.attributes, clip_id(video), self.seed, self.format)
 
 
 def caption_videos(
@@ -205,7 +203,7 @@ def _ask_endpoint(
     schema = reply_schema(run.attributes) if run.format == "json" else None
 
     async def one(name: str, video: dict) -> None:
-        instruction = run.ask(video["path"] or "")
+        instruction = run.ask(video)
         row = {"prompt": instruction, "caption": "", "attributes": {}, "finish_reason": "error", "error": None}
         try:
             turns = [Message("system", (SYSTEM_PROMPT,)), Message("user", (clip_part(video), instruction))]

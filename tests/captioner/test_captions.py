@@ -105,7 +105,7 @@ def test_an_image_is_captioned_too(captioner: Any, tmp_path: Path) -> None:
 def test_what_cannot_be_asked_is_refused_before_anything_is_opened(captioner: Any) -> None:
     for options, said in (
         ({"attributes": ["weather"]}, "'weather' is no attribute"),
-        ({"attributes": []}, "No attributes are asked for"),
+        ({"attributes": []}, "No attributes were named"),
         ({"format": "xml"}, "Allowed: text, json"),
         ({"window": 5.0, "overlap": 6.0}, "0 <= overlap < window"),
         ({"batch_size": 0}, "batch_size=0"),
@@ -191,7 +191,8 @@ def test_a_time_that_the_end_cut_off_is_taken_off(one_thread: None) -> None:
     """What "At 0:4" was to be is decided by the token behind it, which a full text does not have."""
     import torch
 
-    from asid_hf.captioner.generating import CaptionRequest, _caption, _Part
+    from asid_hf.captioner.caption_request import CaptionRequest
+    from asid_hf.captioner.generating import _caption, _Part
     from asid_hf.captioner.rows import Row
     from asid_hf.captioner.writing import Written
 
