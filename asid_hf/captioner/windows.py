@@ -16,7 +16,7 @@ _NO_END = re.compile(r"(?:\b(?:Mr|Mrs|Ms|Dr|St|Jr|Sr|vs|etc|No|a\.m|p\.m)|\b[A-Z
 
 
 def windows_of(duration: float, window: float, overlap: float) -> list[tuple[float, float]]:
-    """Windows that cover a clip, all of one length, each beginning `overlap` s or a little more before the last ends.
+    """Windows that cover a clip: a whole one, then as few of one length as it takes, each `overlap` s into the last.
 
     Args:
         duration: s, of the clip.
@@ -27,14 +27,15 @@ def windows_of(duration: float, window: float, overlap: float) -> list[tuple[flo
         (start, end) in s.
 
     Example:
-        >>> windows_of(100.0, window=60.0, overlap=10.0)
-        [(0.0, 60.0), (40.0, 100.0)]
+        >>> windows_of(100.0, window=60.0, overlap=10.0), windows_of(130.0, window=60.0, overlap=10.0)
+        ([(0.0, 60.0), (50.0, 100.0)], [(0.0, 60.0), (50.0, 95.0), (85.0, 130.0)])
     """
     if duration <= window:
         return [(0.0, duration)]
-    count = math.ceil((duration - overlap) / (window - overlap))
-    step = (duration - window) / (count - 1)
-    return [(round(step * i, 3), min(duration, round(step * i + window, 3))) for i in range(count)]
+    count = math.ceil(round((duration - window) / (window - overlap), 6))  # after the first
+    step = (duration - window) / count
+    starts = [window - overlap + step * i for i in range(count)]
+    return [(0.0, window), *((round(at, 3), min(duration, round(at + step + overlap, 3))) for at in starts)]
 
 
 def merge_texts(texts: Sequence[str], windows: Sequence[tuple[float, float]]) -> str:
@@ -53,11 +54,12 @@ def merge_texts(texts: Sequence[str], windows: Sequence[tuple[float, float]]) ->
         'A dog runs. At 55s, it barks. At 70s, it sleeps.'
     """
     said: set[str] = set()
-    kept = []
+    merged = gap = ""
     told = -math.inf
     for text, (start, _) in zip(texts, windows, strict=True):
         inside, latest = True, told
-        for sentence in sentences(shift_anchors(text, start)):
+        for before, sentence in sentences(shift_anchors(text, start)):
+            gap = max(gap, before, key=len)
             times = next((anchor.times for anchor in parse_anchors(sentence) if _is_place(anchor)), None)
             if times is not None:
                 inside = times[0] > told
@@ -65,25 +67,26 @@ def merge_texts(texts: Sequence[str], windows: Sequence[tuple[float, float]]) ->
             words = " ".join(re.findall(r"\w+", sentence.lower()))
             if inside and words and words not in said:
                 said.add(words)
-                kept.append(sentence)
-        told = latest
-    return " ".join(kept)
+                merged += (gap if merged else "") + sentence
+                gap = ""
+        told, gap = latest, " "
+    return merged
 
 
-def sentences(text: str) -> list[str]:
-    """The sentences of a text, without what stands between them.
+def sentences(text: str) -> list[tuple[str, str]]:
+    r"""The sentences of a text, each with what stands before it: a space, a line break, or a paragraph's.
 
     Example:
-        >>> sentences('Mr. Lee waves. "Stop!" he says. It ends.')
-        ['Mr. Lee waves.', '"Stop!" he says.', 'It ends.']
+        >>> sentences('Mr. Lee waves. "Stop!" he says.\n\nIt ends.')
+        [(' ', 'Mr. Lee waves.'), (' ', '"Stop!" he says.'), ('\n\n', 'It ends.')]
     """
-    found: list[str] = []
-    start = 0
+    found: list[tuple[str, str]] = []
+    start, gap = 0, " "
     for match in _SENTENCE_END.finditer(text):
         if not _NO_END.search(text, start, match.start()):
-            found.append(text[start : match.end()].strip())
-            start = match.end()
-    return [sentence for sentence in [*found, text[start:].strip()] if sentence]
+            found.append((gap, text[start : match.end()].strip()))
+            start, gap = match.end(), "\n\n"[: match[0].count("\n")] or " "
+    return [(gap, sentence) for gap, sentence in [*found, (gap, text[start:].strip())] if sentence]
 
 
 def _is_place(anchor: object) -> bool:

@@ -68,7 +68,17 @@ def test_times_move_in_every_form_and_lengths_stay() -> None:
 
 def test_sentences_end_where_they_end() -> None:
     assert sentences('Mr. Lee says, "Stop!" Dr. A. Ng nods. At 3.5s, it ends.  ') == [
-        'Mr. Lee says, "Stop!"',
-        "Dr. A. Ng nods.",
-        "At 3.5s, it ends.",
+        (" ", 'Mr. Lee says, "Stop!"'),
+        (" ", "Dr. A. Ng nods."),
+        (" ", "At 3.5s, it ends."),
     ]
+
+
+def test_paragraphs_of_windows_stay_paragraphs() -> None:
+    texts = ["A hall. At 3s, he waves.\n\nAt 18s, he sits.", "At 2s, he sits.\n\nAt 9s, he reads.\nAt 12s, he smiles."]
+    merged = merge_texts(texts, [(0.0, 20.0), (15.0, 35.0)])
+    assert merged == "A hall. At 3s, he waves.\n\nAt 18s, he sits.\n\nAt 24s, he reads.\nAt 27s, he smiles."
+
+
+def test_a_clip_a_hair_longer_than_a_window_is_not_looked_at_twice() -> None:
+    assert windows_of(60.5, 60.0, 5.0) == [(0.0, 60.0), (55.0, 60.5)]
