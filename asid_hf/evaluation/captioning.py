@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,7 +76,8 @@ def caption_videos(
 ) -> dict[str, int | None]:
     """Caption videos into a file of predictions; what is in it already is not asked again.
 
-    Started by `accelerate launch` or `torchrun`, each process captions its share on its own GPU.
+    Started by `accelerate launch` or `torchrun`, each process captions its share on its own GPU; an endpoint is asked
+    by the first process alone.
 
     Args:
         videos: id and `datasets` Video value of each.
@@ -99,7 +101,11 @@ def caption_videos(
         >>> caption_videos([("a", {"path": "a.mp4"})], Path("out.jsonl"), CaptionRun("m"))  # doctest: +SKIP
         {'predictions': 1, 'new': 1, 'failed': 0}
     """
-    rank, count = (0, 1) if endpoint else processes()
+    rank, count = processes()
+    if endpoint is not None:
+        if rank > 0:
+            return {"predictions": None, "new": 0, "failed": 0}
+        count = 1
     settings = _settings(run, endpoint, loading or {})
     if overwrite and count > 1:
         raise InputError(
@@ -129,6 +135,7 @@ def caption_videos(
 
 
 _PACE = ("batch_size", "num_workers")  # options that change no word
+AT_ONCE = 512  # captions in memory
 
 
 def _settings(run: CaptionRun, endpoint: ModelSpec | None, loading: dict) -> dict:
@@ -170,22 +177,23 @@ def _ask_model(left: list, run: CaptionRun, loading: dict, keep: Callable[[str, 
         device = torch.accelerator.current_accelerator()
         model.to(torch.device(device.type, int(os.environ.get("LOCAL_RANK", "0"))))
 
-    def done(place: int, caption: Any) -> None:
-        name, video = left[place]
+    def done(start: int, place: int, caption: Any) -> None:
+        name, video = left[start + place]
         told = caption.to_dict()
         row = {"prompt": told["instruction"], "caption": told["text"]}
         names = ("attributes", "finish_reason", "duration", "windows", "tokens", "clips", "error")
         keep(name, video, {**row, **{key: told[key] for key in names}})
 
-    model.caption(
-        [video["path"] if video.get("bytes") is None else video for _, video in left],
-        run.attributes,
-        run.format,
-        instruction=run.instruction,
-        seed=run.seed,
-        on_caption=done,
-        **run.options,
-    )
+    for start in range(0, len(left), AT_ONCE):
+        model.caption(
+            [video["path"] if video.get("bytes") is None else video for _, video in left[start : start + AT_ONCE]],
+            run.attributes,
+            run.format,
+            instruction=run.instruction,
+            seed=run.seed,
+            on_caption=partial(done, start),
+            **run.options,
+        )
 
 
 def _ask_endpoint(

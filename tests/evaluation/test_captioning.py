@@ -79,6 +79,17 @@ def test_each_process_of_a_launcher_takes_its_share(
     ]
 
 
+def test_a_run_keeps_few_captions_in_memory_and_loses_none(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, saved: Path, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("asid_hf.evaluation.captioning.AT_ONCE", 2)
+    videos = [(name, {"path": str(folder / f"{name[0]}.mp4"), "bytes": None}) for name in ("a", "b", "a2", "b2", "a3")]
+    run = CaptionRun(str(saved), ("speech",), options={"max_new_tokens": 2})
+    assert caption_videos(videos, tmp_path / "out.jsonl", run) == {"predictions": 5, "new": 5, "failed": 0}
+    heard = {row["video_id"]: row["tokens"]["audio"] > 0 for row in read_predictions(tmp_path / "out.jsonl")}
+    assert heard == {"a": True, "b": False, "a2": True, "b2": False, "a3": True}
+
+
 def test_what_cannot_be_carried_out_is_said(asid_here: Asid, folder: Path, tmp_path: Path) -> None:
     for words, code, said in (
         (["--attributes", "weather"], 2, "'weather' is no attribute"),
@@ -174,6 +185,20 @@ def test_a_server_captions_and_no_answer_is_paid_twice(
     (tmp_path / "out.jsonl").unlink()
     assert "2 new captions" in asid_here(*words).stdout
     assert len(endpoint.asked) == paid  # out of the ledger
+
+
+def test_of_several_processes_one_asks_the_server(
+    monkeypatch: pytest.MonkeyPatch, endpoint: Endpoint, folder: Path, tmp_path: Path
+) -> None:
+    videos = [(name, {"path": str(folder / f"{name}.mp4"), "bytes": None}) for name in ("a", "b")]
+    spec = ModelSpec("m", base_url=endpoint.address, accepts=("video", "audio"))
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    counts = []
+    for rank in ("1", "0"):
+        monkeypatch.setenv("RANK", rank)
+        counts.append(caption_videos(videos, tmp_path / "out.jsonl", CaptionRun("m"), spec))
+    assert counts == [{"predictions": None, "new": 0, "failed": 0}, {"predictions": 2, "new": 2, "failed": 0}]
+    assert len(endpoint.asked) == 2
 
 
 def test_a_clip_that_the_server_refuses_spoils_no_other(endpoint: Endpoint, folder: Path, tmp_path: Path) -> None:
