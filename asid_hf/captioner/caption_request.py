@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .configuration_asid_captioner import AsidCaptionerConfig
 
 OVERLAP = 5.0  # s
+_IMAGE_BYTES = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|RIFF.{4}WEBP|BM.{4}\0\0\0\0|II\*\0|MM\0\*", re.DOTALL)
 _SPECIAL = re.compile(r"<\|\w{1,30}\|>")
 _GENERATION = (
     *("do_sample", "temperature", "top_p", "top_k", "min_p", "repetition_penalty", "no_repeat_ngram_size"),
@@ -155,12 +156,15 @@ def is_file(clip: Any) -> bool:
 
 
 def is_image(clip: Any) -> bool:
-    """Whether a still image was given, not a clip: a PIL image, or a file that is called like one.
+    """Whether a still image was given, not a clip: a PIL image, bytes that begin like one, or a file called like one.
 
     Example:
-        >>> is_image("a.jpg"), is_image("a.mp4")
-        (True, False)
+        >>> is_image("a.jpg"), is_image("a.mp4"), is_image({"bytes": b"\xff\xd8\xff", "path": None})
+        (True, False, True)
     """
+    data = clip.get("bytes") if isinstance(clip, dict) else clip
+    if isinstance(data, bytes):
+        return bool(_IMAGE_BYTES.match(data))
     path = clip.get("path") if isinstance(clip, dict) else clip
     if isinstance(path, str | os.PathLike):
         return os.fsdecode(path).lower().endswith((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"))

@@ -61,6 +61,10 @@ def caption_clips(
     done: list[Caption | None] = [None] * len(clips)
     windows: dict[int, dict[int, tuple[_Part, Written]]] = {}
 
+    def failed(place: int, error: Exception) -> Caption:
+        told = str(error) if isinstance(error, AsidError) else f"{type(error).__name__}: {error}"
+        return Caption("", instruction=request.ask(clips[place]), finish_reason="error", error=told)
+
     def finish(place: int, caption: Caption) -> None:
         windows.pop(place, None)
         if done[place] is None:  # a clip of several windows fails once
@@ -69,11 +73,11 @@ def caption_clips(
                 request.on_caption(place, caption)
 
     most = request.max_length or _context(model, request)
-    parts = _opened(model, processor, clips, request, most, lambda place, error: finish(place, _failed(error)))
+    parts = _opened(model, processor, clips, request, most, lambda place, error: finish(place, failed(place, error)))
     for batch in _buckets(parts, request.batch_size):
         for part, written in _written(model, processor, batch, request):
             if isinstance(written, Exception):
-                finish(part.clip, _failed(written))
+                finish(part.clip, failed(part.clip, written))
             elif done[part.clip] is None:
                 own = windows.setdefault(part.clip, {})
                 own[part.number] = (part._replace(row=part.row.without_media()), written)
@@ -86,11 +90,6 @@ def _are_several(clips: Any) -> bool:
     """Whether clips were given, not one: a list, a column of a dataset, a generator."""
     one = str | bytes | os.PathLike | dict
     return isinstance(clips, Iterable) and not isinstance(clips, one) and not hasattr(clips, "shape")
-
-
-def _failed(error: Exception) -> Caption:
-    told = str(error) if isinstance(error, AsidError) else f"{type(error).__name__}: {error}"
-    return Caption("", finish_reason="error", error=told)
 
 
 def _written(
