@@ -5,8 +5,9 @@
 cuts 4, 30 and 120 s out of FILM at 360p and prints medians of alternating runs in fresh processes (a run does it once
 for the memory, then thrice, warm, for the median time), and the median of the ratios of each run to the one beside it:
 (a) `qwen_omni_utils.process_mm_info` and `Qwen2_5OmniProcessor`, as its own page has it, beside one call of ours: same
-    pixel budget, 2 frames a second, sound among the pictures; wall time, added peak memory, tokens, and how far the
-    pixels lie apart (other scalers: swscale here, torchvision there);
+    pixel budget, 2 frames a second, sound among the pictures; wall time, added peak memory, whether the tokens and
+    grids are the same, and how far the pixels (other scalers: swscale here, torchvision there) and the log-mel spectra
+    (swresample here, soxr there) lie apart;
 (b) captions of 16 clips by a small random model, in batches of 8 sorted by length, beside one by one.
 
 (a) needs the peer, and what it needs, in the environment that runs this: pip install "qwen-omni-utils==0.0.9"
@@ -86,7 +87,7 @@ def _compare(sides: list[str], clip: Path, model: Path, runs: int, folder: Path)
     results: dict[str, list[dict]] = {side: [] for side in sides}
     for _ in range(runs):
         for side in sides:
-            results[side].append(_run(side, clip, model, folder / f"{side}.npy"))
+            results[side].append(_run(side, clip, model, folder / f"{side}.npz"))
     for side, told in results.items():
         seconds, memory = (statistics.median(run[key] for run in told) for key in MEASURED)
         print(
@@ -97,9 +98,23 @@ def _compare(sides: list[str], clip: Path, model: Path, runs: int, folder: Path)
         faster = statistics.median(peer["seconds"] / ours["seconds"] for peer, ours in pairs)
         memory = statistics.median(ours["memory"] / peer["memory"] for peer, ours in pairs)
         print(f"  ours is {faster:.1f} times as fast, with {memory:.2f} of the memory")
-        theirs, ours = (np.load(folder / f"{side}.npy") for side in sides)
-        if theirs.shape == ours.shape:
-            print(f"  pixels apart: {np.abs(theirs - ours).mean() * 255 * 0.27:.2f} of 255 in the mean")
+        _show_apart(*(np.load(folder / f"{side}.npz") for side in sides))
+
+
+def _show_apart(theirs: Any, ours: Any) -> None:
+    """Print which inputs are equal, and how far apart the others lie."""
+    for name in ("input_ids", "video_grid_thw", "video_second_per_grid"):
+        equal = np.array_equal(theirs[name], ours[name])
+        print(f"  {name}: {'equal' if equal else f'{theirs[name]} there, {ours[name]} here'}")
+    for name, what, scale in (
+        ("pixel_values_videos", "pixels, of 255", 255 * 0.27),  # what they are divided by when normalised
+        ("input_features", "log-mel spectra, of -1 to 1.5", 1),
+    ):
+        if name in ours and (name not in theirs or len(theirs[name]) != len(ours[name])):
+            print(f"  {what}: there {theirs[name].shape if name in theirs else 'none'}, here {ours[name].shape}")
+        elif name in ours:
+            apart = scale * np.abs(theirs[name][..., : ours[name].shape[-1]] - ours[name])
+            print(f"  {what}: {apart.mean():.4f} apart in the mean, 99th percentile {np.quantile(apart, 0.99):.3f}")
 
 
 def _run(side: str, clip: Path, model: Path, keep: Path) -> dict[str, Any]:
@@ -130,7 +145,7 @@ def _measure(side: str, clip: Path, model: Path, keep: Path) -> dict[str, Any]:
     inputs = process(clip)
     memory = (_peak() - before) / 1e6
     told = {"tokens": inputs["input_ids"].shape[1], "grid": inputs["video_grid_thw"][0].tolist()}
-    np.save(keep, inputs["pixel_values_videos"].numpy())
+    np.savez(keep, **{name: np.asarray(value) for name, value in inputs.items()})
     del inputs
     times = []
     for _ in range(WARM):
