@@ -1,4 +1,4 @@
-"""A Hub of the tests' own on loopback: the routes that huggingface_hub and datasets need to read repositories.
+"""A Hub of the tests' own on loopback: the routes that huggingface_hub and datasets need to read repositories and push.
 
     with HubServer() as hub:
         repo = hub.add_repo("owner/name", {"a.mp4": b"..."})
@@ -11,6 +11,7 @@ objects and served, as the Hub does, by a redirect. Every request is recorded. T
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import multiprocessing
@@ -344,6 +345,35 @@ class Handler(BaseHTTPRequestHandler):
         shas = list(repo.commits)[: list(repo.commits).index(sha) + 1][::-1]
         self.send(200, [{"id": sha, "title": "", "message": "", "authors": [], "date": DATE} for sha in shas])
 
+    def create(self) -> None:
+        """A repository of its own for whoever is known here; what is there stays as it is."""
+        asked = json.loads(self.body)
+        owner = asked.get("organization") or self.writer()
+        name = f"{owner}/{asked['name']}"
+        if (asked.get("type", "model"), name) not in self.hub.repos:
+            self.hub.add_repo(name, {}, asked.get("type", "model"), private=bool(asked.get("private")))
+        self.send(200, {"url": f"{self.hub.endpoint}/{name}"})
+
+    def preupload(self, kind: str, name: str, revision: str) -> None:
+        """Every file comes with the commit: none is sent ahead as a large one."""
+        paths = [file["path"] for file in json.loads(self.body)["files"]]
+        self.send(200, {"files": [{"path": path, "uploadMode": "regular", "shouldIgnore": False} for path in paths]})
+
+    def commit(self, kind: str, name: str, revision: str) -> None:
+        self.writer()
+        repo, _, _ = self.snapshot(kind, name, revision)
+        lines = [json.loads(line) for line in self.body.splitlines()]
+        files = {
+            line["value"]["path"]: base64.b64decode(line["value"]["content"]) for line in lines if line["key"] == "file"
+        }
+        sha = repo.commit(files, revision)
+        self.send(200, {"success": True, "commitOid": sha, "commitUrl": f"{self.hub.endpoint}/{name}/commit/{sha}"})
+
+    def writer(self) -> str:
+        if (user := self.user()) is None:
+            raise Refused(401, "", "Invalid credentials in Authorization header")
+        return user
+
     def resolve(self, kind: str, name: str, revision: str, path: str) -> None:
         repo, sha, files = self.snapshot(kind, name, revision)
         self.let_in(repo)
@@ -403,6 +433,9 @@ _API = r"/api/(?P<kind>models|datasets|spaces)/(?P<name>[^/]+/[^/]+)"
 _FILE = r"/(?:(?P<kind>datasets|spaces)/)?(?P<name>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<path>.+)"
 ROUTES = (
     ("GET", "/api/whoami-v2", Handler.whoami),
+    ("POST", "/api/repos/create", Handler.create),
+    ("POST", _API + "/preupload/(?P<revision>[^/]+)", Handler.preupload),
+    ("POST", _API + "/commit/(?P<revision>[^/]+)", Handler.commit),
     ("GET", _API, Handler.info),
     ("GET", _API + "/revision/(?P<revision>[^/]+)", Handler.info),
     ("GET", _API + "/tree/(?P<revision>[^/]+)(?:/(?P<path>.+))?", Handler.tree),

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from transformers.utils import is_peft_available
+from safetensors.torch import save_file
+from transformers.utils import PROCESSOR_NAME, cached_file, is_peft_available
 from transformers.utils.peft_utils import find_adapter_config_file
 
 try:
-    from asid_hf.errors import CheckpointError, MissingExtraError
+    from asid_hf.errors import CheckpointError, InputError, MissingExtraError
 except ImportError:  # beside the remote code on the Hub, where asid_hf is not installed
-    from .errors import CheckpointError, MissingExtraError
+    from .errors import CheckpointError, InputError, MissingExtraError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 SHOWN = 5  # names in a message
+ADAPTER = "adapter_model.safetensors"
 _LORA = re.compile(r"^(.+?)\.(lora_(?:A|B|embedding_A|embedding_B|magnitude_vector))(\..*)?$")
 
 
@@ -134,6 +137,40 @@ def load_adapter(model: PreTrainedModel, name: str | os.PathLike, merge: bool, *
     _set_weights(model, weights, str(name))
     model.requires_grad_(False)
     return model.eval()
+
+
+def save_adapter(model: PreTrainedModel, folder: str | os.PathLike) -> None:
+    """Save the adapter that lies over a captioner, as peft lays one out.
+
+    Not by way of transformers: 5.24 asks for a peft that is not out.
+
+    Raises:
+        InputError: there are several.
+
+    Example:
+        >>> save_adapter(model, "my-adapter")  # doctest: +SKIP
+    """
+    from peft import get_peft_model_state_dict
+
+    if len(model.peft_config) > 1:
+        raise InputError(f"The captioner has adapters {', '.join(model.peft_config)}. Save them by peft.")
+    os.makedirs(folder, exist_ok=True)
+    ((name, config),) = model.peft_config.items()
+    weights = get_peft_model_state_dict(model, adapter_name=name)
+    kept = {f"base_model.model.{key}": weight.detach().cpu().contiguous() for key, weight in weights.items()}
+    save_file(kept, Path(folder, ADAPTER), metadata={"format": "pt"})
+    config.save_pretrained(folder)
+
+
+def has_processor(name: str | os.PathLike, **hub: Any) -> bool:
+    """Whether a processor lies with a checkpoint, in the file of today's transformers or of those before 5.
+
+    Example:
+        >>> has_processor(os.curdir)
+        False
+    """
+    names = (PROCESSOR_NAME, "preprocessor_config.json")
+    return any(cached_file(name, file, _raise_exceptions_for_missing_entries=False, **hub) for file in names)
 
 
 def _targets(weights: dict, model: PreTrainedModel, name: str) -> list[str]:

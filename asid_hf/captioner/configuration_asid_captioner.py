@@ -17,7 +17,7 @@ except ImportError:  # beside the remote code on the Hub, where asid_hf is not i
     from .media_budget import FRAME_PIXELS, MIN_PIXELS, TOTAL_PIXELS, Budget
     from .schema import ATTRIBUTES
 
-from .remote_code import AUTO_MAP, copy_code
+from .remote_code import AUTO_MAP, CarriesCode
 
 MEDIA = {
     "fps": 2.0,
@@ -35,7 +35,7 @@ GENERATION = {"max_new_tokens": 4096, "do_sample": False, "repetition_penalty": 
 _OMNI, _THINKER = "qwen2_5_omni", "qwen2_5_omni_thinker"
 
 
-class AsidCaptionerConfig(Qwen2_5OmniThinkerConfig):
+class AsidCaptionerConfig(CarriesCode, Qwen2_5OmniThinkerConfig):
     """The thinker's configuration, and what captioning needs beside it.
 
     `from_pretrained` also reads the configuration of a whole Qwen2.5-Omni (its talker is left out) and of a thinker.
@@ -81,11 +81,6 @@ class AsidCaptionerConfig(Qwen2_5OmniThinkerConfig):
         """The configuration as a dictionary, of a captioner, a thinker or a whole Omni; and the arguments left over."""
         told, left = super().get_config_dict(pretrained_model_name_or_path, **kwargs)
         return captioner_dict(told, str(pretrained_model_name_or_path)), left
-
-    def save_pretrained(self, save_directory: Any, *args: Any, **kwargs: Any) -> None:
-        """Save it, with the code that `trust_remote_code=True` runs where asid_hf is not installed."""
-        copy_code(save_directory)
-        super().save_pretrained(save_directory, *args, **kwargs)
 
 
 def captioner_dict(told: dict, name: str) -> dict:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from huggingface_hub import snapshot_download, split_torch_state_dict_into_shards
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 try:
@@ -47,14 +47,14 @@ def export_omni(
     Args:
         model: the captioner, without adapters that are not merged.
         processor: its processor.
-        path: a new folder, or an empty one.
+        path: a new folder, or an empty one; it is there when all is written, till then its draft, `<path>.part`.
         base: Hub id or folder of the whole Qwen2.5-Omni that it came from.
         max_shard_size: of a file of weights.
         **hub: revision, token, cache_dir, local_files_only, for a base on the Hub.
 
     Raises:
         InputError: unmerged adapters, quantised weights, or a base that is no whole Omni.
-        CheckpointError: the base's thinker has other weights than the captioner.
+        CheckpointError: the base's thinker has other weights than the captioner, or its files are damaged.
         OutputError: the folder cannot be written, or holds something.
 
     Example:
@@ -68,15 +68,26 @@ def export_omni(
     told = _base_config(base)
     target = _empty(path)
     weights = dict(_thinker_weights(model))
-    others = {key: base / file for key, file in _weight_files(base).items() if key.startswith(OTHERS)}
-    _check_same(weights, base)
     try:
-        _write_weights(target, weights, others, max_shard_size)
-        _write_config(target, model, told)
-        _copy_files(base, target)
-        _write_processor(target, processor)
-    except OSError as error:
-        raise OutputError(f"{target} cannot be written: {error.strerror or error}.") from error
+        others = {key: base / file for key, file in _weight_files(base).items() if key.startswith(OTHERS)}
+        _check_same(weights, base)
+    except SafetensorError as error:
+        raise CheckpointError(f"Weights of the base {base.name} cannot be read: {error}. Download it again.") from error
+    draft = target.with_name(f"{target.name}.part")
+    try:
+        shutil.rmtree(draft, ignore_errors=True)  # of an export that was stopped
+        draft.mkdir()
+        _write_weights(draft, weights, others, max_shard_size)
+        _write_config(draft, model, told)
+        _copy_files(base, draft)
+        _write_processor(draft, processor)
+        target.rmdir()
+        draft.rename(target)
+    except (OSError, SafetensorError) as error:
+        told = getattr(error, "strerror", None) or error
+        raise OutputError(f"{target} cannot be written: {told}.") from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
 
 
 def _folder(base: str | os.PathLike, hub: dict) -> Path:
@@ -95,7 +106,7 @@ def _base_config(base: Path) -> dict:
 
 
 def _empty(path: str | os.PathLike) -> Path:
-    target = Path(path)
+    target = Path(os.path.abspath(path))
     try:
         target.mkdir(parents=True, exist_ok=True)
         held = any(target.iterdir())

@@ -12,14 +12,19 @@ from transformers import Qwen2_5OmniThinkerForConditionalGeneration, Qwen2_5Omni
 from transformers.conversion_mapping import get_checkpoint_conversion_mapping, register_checkpoint_conversion_mapping
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
+try:
+    from asid_hf.errors import InputError
+except ImportError:  # beside the remote code on the Hub, where asid_hf is not installed
+    from .errors import InputError
+
 from .caption_request import CaptionRequest
-from .checkpoints import adapter_base, check_loaded, load_adapter
+from .checkpoints import adapter_base, check_loaded, has_processor, load_adapter, save_adapter
 from .configuration_asid_captioner import AsidCaptionerConfig
 from .exporting import export_omni
 from .generating import caption_clips, stream_clip
 from .positions import Marks, rope_index
 from .processing_asid_captioner import AsidCaptionerProcessor
-from .remote_code import copy_code
+from .remote_code import CarriesCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -66,7 +71,7 @@ class AsidCaptionerModel(Qwen2_5OmniThinkerModel):
         return rope_index(marks, input_ids, image_grid_thw, video_grid_thw, attention_mask, second_per_grids)
 
 
-class AsidCaptionerForConditionalGeneration(Qwen2_5OmniThinkerForConditionalGeneration):
+class AsidCaptionerForConditionalGeneration(CarriesCode, Qwen2_5OmniThinkerForConditionalGeneration):
     """Captions clips from picture and sound.
 
     Its state dict has the keys of the thinker of Qwen2.5-Omni. `from_pretrained` takes checkpoints of its own, whole
@@ -85,7 +90,8 @@ class AsidCaptionerForConditionalGeneration(Qwen2_5OmniThinkerForConditionalGene
         super().__init__(config)
         self.model.__class__ = AsidCaptionerModel  # the same module, its positions row by row
         self._processor: AsidCaptionerProcessor | None = None
-        self._hub: dict[str, Any] = {}  # revision, token, ... that it was loaded with
+        self._origin: str | None = None  # where its processor lies
+        self._hub: dict[str, Any] = {}  # revision, token, ... to load it with
 
     get_rope_index = AsidCaptionerModel.get_rope_index
 
@@ -147,11 +153,13 @@ class AsidCaptionerForConditionalGeneration(Qwen2_5OmniThinkerForConditionalGene
             kwargs.pop("revision", None)  # of the adapter
             model, told = cls.from_pretrained(below, *model_args, output_loading_info=True, **kwargs)
             model = load_adapter(model, pretrained_model_name_or_path, merge_adapter, **hub)
+            if has_processor(pretrained_model_name_or_path, **hub):
+                model._origin, model._hub = str(pretrained_model_name_or_path), hub
             return (model, told) if output_loading_info else model
         model, told = super().from_pretrained(
             pretrained_model_name_or_path, *model_args, output_loading_info=True, **kwargs
         )
-        model._hub = hub
+        model._origin, model._hub = str(pretrained_model_name_or_path), hub
         check_loaded(told, str(pretrained_model_name_or_path), kwargs.get("ignore_mismatched_sizes", False))
         if getattr(model, "hf_quantizer", None) is None:
             model.__dict__.pop("_weight_conversions", None)  # saved in one layout, wherever it came from
@@ -160,18 +168,29 @@ class AsidCaptionerForConditionalGeneration(Qwen2_5OmniThinkerForConditionalGene
     def save_pretrained(self, save_directory: str | os.PathLike, *args: Any, **kwargs: Any) -> None:
         """Save weights, configuration, and the code that `trust_remote_code=True` runs where asid_hf is not installed.
 
-        The processor is saved by its own `save_pretrained`.
+        Of a model with an adapter that is kept apart, the adapter alone is saved, as in transformers. The processor is
+        saved by its own `save_pretrained`.
+
+        Raises:
+            InputError: an adapter, and `push_to_hub=True`.
         """
-        copy_code(save_directory)
-        super().save_pretrained(save_directory, *args, **kwargs)
+        if not getattr(self, "_hf_peft_config_loaded", False):
+            super().save_pretrained(save_directory, *args, **kwargs)
+        elif kwargs.get("push_to_hub"):
+            raise InputError("An adapter is saved by itself: leave push_to_hub out, and call model.push_to_hub().")
+        elif kwargs.get("is_main_process", True):
+            save_adapter(self, save_directory)
 
     @property
     def processor(self) -> AsidCaptionerProcessor:
-        """The processor that lies with the checkpoint, loaded when it is first wanted; it can be set, too."""
+        """The processor that lies with the checkpoint, loaded when it is first wanted; it can be set, too.
+
+        An adapter's own one, where it has one; else that of the model that it lies over.
+        """
         if self._processor is None:
             ours = __name__.startswith("asid_hf.")  # else this code came with the checkpoint, and is trusted already
             more = {**self._hub, **({} if ours else {"trust_remote_code": True})}
-            self._processor = AsidCaptionerProcessor.from_pretrained(self.config._name_or_path, **more)
+            self._processor = AsidCaptionerProcessor.from_pretrained(self._origin or self.config._name_or_path, **more)
         return self._processor
 
     @processor.setter

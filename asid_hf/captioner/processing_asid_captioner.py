@@ -7,7 +7,6 @@ with and without sound, and clips that are fitted into a context instead of bein
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -25,7 +24,7 @@ except ImportError:  # beside the remote code on the Hub, where asid_hf is not i
 from .clips import as_clip
 from .configuration_asid_captioner import MEDIA
 from .pictures import Pictures, image_frames, patches_of
-from .remote_code import AUTO_MAP, copy_code
+from .remote_code import AUTO_MAP, CarriesCode
 from .rows import Row, collate, interleaved
 from .sounds import mel_of, mel_tokens
 
@@ -38,7 +37,7 @@ _SETTLED = {"add_special_tokens": False, "do_sample_frames": False, "sampling_ra
 """Arguments of other processors that have one meaning here."""
 
 
-class AsidCaptionerProcessor(Qwen2_5OmniProcessor):
+class AsidCaptionerProcessor(CarriesCode, Qwen2_5OmniProcessor):
     """Turns conversations and clips into what an ASID-Captioner takes.
 
     Args:
@@ -67,11 +66,6 @@ class AsidCaptionerProcessor(Qwen2_5OmniProcessor):
         if unknown := self.media.keys() - MEDIA:
             raise InputError(f"Not of a media budget: {', '.join(sorted(unknown))}. Allowed: {', '.join(MEDIA)}.")
         self.auto_map = {"AutoProcessor": AUTO_MAP["AutoProcessor"]}
-
-    def save_pretrained(self, save_directory: str | os.PathLike, *args: Any, **kwargs: Any) -> Any:
-        """Save all its parts, and the code that `trust_remote_code=True` runs where asid_hf is not installed."""
-        copy_code(save_directory)
-        return super().save_pretrained(save_directory, *args, **kwargs)
 
     def __call__(
         self,

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 AUTO_MAP = {
     "AutoConfig": "configuration_asid_captioner.AsidCaptionerConfig",
@@ -58,3 +59,23 @@ def copy_code(folder: str | os.PathLike) -> None:
         target = Path(folder, name)
         if not (target.exists() and target.samefile(file)):
             shutil.copyfile(file, target)
+
+
+class CarriesCode:
+    """What is saved, and pushed to the Hub, with the code that `trust_remote_code=True` runs without asid_hf.
+
+    Example:
+        >>> from transformers import PreTrainedConfig
+        >>> class Config(CarriesCode, PreTrainedConfig): pass
+    """
+
+    def save_pretrained(self, save_directory: str | os.PathLike, *args: Any, **kwargs: Any) -> Any:
+        """As in transformers, and the code beside it."""
+        if kwargs.get("is_main_process", True):
+            copy_code(save_directory)
+        return super().save_pretrained(save_directory, *args, **kwargs)
+
+    def _get_files_timestamps(self, working_dir: str | os.PathLike) -> dict[str, float]:
+        """The files that are uploaded only if they change from now on: not the code, which was just put there."""
+        code = code_files()
+        return {name: time for name, time in super()._get_files_timestamps(working_dir).items() if name not in code}

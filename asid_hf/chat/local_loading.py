@@ -58,13 +58,14 @@ def _parts(name: str) -> tuple[Any, Any]:
     from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMultimodalLM, AutoProcessor
 
     import asid_hf.captioner as own  # which makes its kind known, too
-    from asid_hf.captioner.checkpoints import adapter_base
+    from asid_hf.captioner.checkpoints import adapter_base, has_processor
 
     base = adapter_base(name) or name
     config = AutoConfig.from_pretrained(base, trust_remote_code=False)
     thinker = getattr(config, "thinker_config", None) or config
     if thinker.model_type in OMNIS:
-        return own.AsidCaptionerForConditionalGeneration, own.AsidCaptionerProcessor.from_pretrained(base)
+        lies_at = name if has_processor(name) else base
+        return own.AsidCaptionerForConditionalGeneration, own.AsidCaptionerProcessor.from_pretrained(lies_at)
     several = AutoModelForMultimodalLM._model_mapping
     kind = several[type(thinker)] if type(thinker) in several else AutoModelForCausalLM
     return kind, AutoProcessor.from_pretrained(name, trust_remote_code=False)

@@ -159,6 +159,21 @@ def test_a_plain_omni_opens_what_was_exported(
         changed.export_omni(tmp_path / "omni", base=omni)
 
 
+def test_an_export_that_fails_leaves_nothing_that_looks_like_one(captioner: Any, omni: Path, tmp_path: Path) -> None:
+    damaged = shutil.copytree(omni, tmp_path / "damaged")
+    shards = sorted(damaged.glob("*.safetensors"))
+    shards[-1].write_bytes(shards[-1].read_bytes()[:100])
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        captioner.export_omni(tmp_path / "out", base=damaged)
+    (tmp_path / "out.part").write_text("in the way")  # as on a disk that is full: the draft cannot be written
+    with pytest.raises(OutputError, match="cannot be written"):
+        captioner.export_omni(tmp_path / "out", base=omni)
+    assert not list((tmp_path / "out").iterdir())
+    (tmp_path / "out.part").unlink()
+    captioner.export_omni(tmp_path / "out", base=omni)
+    assert (tmp_path / "out" / "config.json").is_file() and not (tmp_path / "out.part").exists()
+
+
 def test_no_base_but_its_own_is_exported_over(captioner: Any, whole: Any, vocabulary: Path, tmp_path: Path) -> None:
     other = tiny_captioners.build_whole_omni(tmp_path / "other", vocabulary, num_hidden_layers=3)
     with pytest.raises(CheckpointError, match="another thinker"):
@@ -301,6 +316,39 @@ def test_an_adapter_of_any_layout_is_read_merged_or_apart(
         apart.export_omni("nowhere", base="nowhere")
 
 
+def test_an_adapter_kept_apart_is_saved_alone_and_says_the_same_again(
+    adapters: dict[str, Path], captioner: Any, clip: Path, tmp_path: Path
+) -> None:
+    import torch
+
+    apart = type(captioner).from_pretrained(adapters["omni"])
+    apart.save_pretrained(tmp_path / "again")
+    assert sorted(file.name for file in (tmp_path / "again").iterdir() if file.suffix != ".md") == [
+        "adapter_config.json",
+        "adapter_model.safetensors",
+    ]
+    again = type(captioner).from_pretrained(tmp_path / "again")
+    inputs = shown(captioner.processor, clip)
+    assert torch.equal(again(**inputs).logits, apart(**inputs).logits)
+    with pytest.raises(InputError, match="leave push_to_hub out"):
+        apart.save_pretrained(tmp_path / "again", push_to_hub=True)
+
+
+def test_an_adapter_lies_over_the_base_that_is_given_and_its_own_processor_counts(
+    adapters: dict[str, Path], captioner: Any, omni: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(adapters["thinker"], tmp_path / "adapter")
+    told = json.loads((folder / "adapter_config.json").read_text())
+    (folder / "adapter_config.json").write_text(json.dumps({**told, "base_model_name_or_path": None}))
+    with pytest.raises(CheckpointError, match="Give it as `base`"):
+        type(captioner).from_pretrained(folder)
+    plain = type(captioner).from_pretrained(folder, base=omni)
+    assert plain.processor.media == captioner.processor.media
+    processor = type(captioner.processor).from_pretrained(omni, media={"fps": 1.0})
+    processor.save_pretrained(folder)
+    assert type(captioner).from_pretrained(folder, base=omni).processor.media["fps"] == 1.0
+
+
 def test_an_adapter_that_does_not_fit_is_refused(adapters: dict[str, Path], captioner: Any, tmp_path: Path) -> None:
     from safetensors.torch import load_file, save_file
 
@@ -311,3 +359,31 @@ def test_an_adapter_that_does_not_fit_is_refused(adapters: dict[str, Path], capt
     save_file(weights, folder / "adapter_model.safetensors")
     with pytest.raises(CheckpointError, match="no LoRA of this model"):
         type(captioner).from_pretrained(folder)
+
+
+PUSH = """
+import sys
+from asid_hf.captioner import AsidCaptionerConfig, AsidCaptionerProcessor
+folder = sys.argv[1]
+AsidCaptionerConfig.from_pretrained(folder).save_pretrained(folder, push_to_hub=True, repo_id="me/config")
+processor = AsidCaptionerProcessor.from_pretrained(folder)
+processor.save_pretrained(folder, push_to_hub=True, repo_id="me/processor")
+print(AsidCaptionerProcessor.from_pretrained("me/processor").media["fps"])
+"""
+
+
+def test_what_is_pushed_has_its_code_with_it(captioner: Any, omni: Path, tmp_path: Path) -> None:
+    from hub_server import HubServer
+
+    captioner.config.save_pretrained(tmp_path / "own")
+    type(captioner.processor).from_pretrained(omni, media={"fps": 1.5}).save_pretrained(tmp_path / "own")
+    with HubServer() as hub:
+        hub.tokens["hf_secret"] = "me"
+        environment = {**os.environ, **hub.environment(tmp_path / "home", token="hf_secret")}
+        command = [sys.executable, "-c", PUSH, str(tmp_path / "own")]
+        told = subprocess.run(command, capture_output=True, text=True, env=environment)
+        assert told.stdout.strip() == "1.5", told.stderr
+        for name, own in (("config", "config.json"), ("processor", "processor_config.json")):
+            repo = hub.repos["model", f"me/{name}"]
+            files = repo.commits[repo.refs["main"]].keys()
+            assert {own, "configuration_asid_captioner.py", "modeling_asid_captioner.py", "schema.py"} <= files
