@@ -17,8 +17,11 @@ SIZES = {"hidden_size": 64, "intermediate_size": 160, "num_hidden_layers": 2}
 LONGEST = 110
 
 
-def counting_captioner(omni: Path, steps: int = 220, seed: int = 0) -> Any:
-    """Train one in seconds: its softmax runs over the tokens in use, and over one that stands for all others."""
+def counting_captioner(omni: Path, steps: int = 220, seed: int = 0, looping: float = 0.0) -> Any:
+    """Train one in seconds: its softmax runs over the tokens in use, and over one that stands for all others.
+
+    `looping`: share of the texts that say one sentence for ever instead of counting.
+    """
     import torch
 
     from asid_hf.captioner import AsidCaptionerConfig, AsidCaptionerForConditionalGeneration, AsidCaptionerProcessor
@@ -26,7 +29,10 @@ def counting_captioner(omni: Path, steps: int = 220, seed: int = 0) -> Any:
     processor = AsidCaptionerProcessor.from_pretrained(omni)
     torch.manual_seed(seed)
     draw = random.Random(seed)
-    ids = [processor.tokenizer(text)["input_ids"][:LONGEST] for text in (sample(processor, draw) for _ in range(300))]
+    ids = [
+        processor.tokenizer(text)["input_ids"][:LONGEST]
+        for text in (sample(processor, draw, looping) for _ in range(300))
+    ]
     used = sorted({token for row in ids for token in row} | set(tiny_captioners.IDS.values()))
     places = {token: place for place, token in enumerate(used)}
     vision = {**tiny_captioners.VISION, "out_hidden_size": SIZES["hidden_size"]}
@@ -69,16 +75,23 @@ def counting_captioner(omni: Path, steps: int = 220, seed: int = 0) -> Any:
     return model.eval()
 
 
-def sample(processor: Any, draw: random.Random) -> str:
-    """A conversation whose answer counts on without end, in one of the forms of times."""
+def sample(processor: Any, draw: random.Random, looping: float) -> str:
+    """A conversation whose answer runs away: in prose, or in each text of a JSON object."""
     as_json = draw.random() < 0.5
     words = JSON if as_json else PROSE
     turns = [("system", SYSTEM), ("user", words)]
     talk = [{"role": role, "content": [{"type": "text", "text": text}]} for role, text in turns]
     prompt = processor.apply_chat_template(talk, add_generation_prompt=True)
     if as_json:
-        return prompt + "{" + ", ".join(f'"{key}": "{counting(draw, 6)}"' for key in KEYS) + "}<|im_end|>"
-    return prompt + counting(draw, 30)
+        return prompt + "{" + ", ".join(f'"{key}": "{runaway(draw, 6, looping)}"' for key in KEYS) + "}<|im_end|>"
+    return prompt + runaway(draw, 30, looping)
+
+
+def runaway(draw: random.Random, length: int, looping: float) -> str:
+    """One sentence for ever, or times that count on."""
+    if looping and draw.random() < looping:
+        return " ".join([f"{draw.choice(EVENTS).capitalize()}."] * length)
+    return counting(draw, length)
 
 
 def counting(draw: random.Random, length: int) -> str:

@@ -21,6 +21,7 @@ LONGEST_UNIT = 400  # tokens
 LOOKED_AT = 2400  # tokens at the end of a row
 EVERY = 8  # tokens from one look to the next
 _NUMBER = -1
+_CLOSING = "\"'\u201d\u2019)]"  # what may stand behind the end of a sentence
 
 
 class Loop(NamedTuple):
@@ -81,6 +82,55 @@ def find_loop(ids: Sequence[int], digits: frozenset[int]) -> Loop | None:
             end = places[start + length] if start + length < len(places) else len(tail)
             return Loop(first + places[start], end - places[start], copies, True)
     return None
+
+
+def one_copy(ids: Sequence[int], loop: Loop, tokenizer: object) -> int:
+    """Where to cut a row so that one copy of its loop stays: behind a sentence, where a copy has one.
+
+    Args:
+        ids: tokens.
+        loop: of `find_loop`.
+        tokenizer: of the captioner.
+
+    Returns:
+        An index: `ids[:index]` keeps one copy.
+
+    Example:
+        >>> from tokenizers import Tokenizer, decoders, models
+        >>> from transformers import PreTrainedTokenizerFast
+        >>> made = Tokenizer(models.BPE({"ha": 0, ".": 1, "ho": 2}, []))
+        >>> made.decoder = decoders.ByteLevel()
+        >>> ids = [2, 1, *[0, 1] * 20]  # "ho.ha.ha.ha. ..."
+        >>> one_copy(ids, find_loop(ids, frozenset()), PreTrainedTokenizerFast(tokenizer_object=made))
+        4
+    """
+    texts = [text or "" for text in map(vocabulary_of(tokenizer).texts.__getitem__, ids[: loop.start + loop.length])]
+    first = loop.start
+    # The first word of a text is another token than the same word behind a space.
+    while first > loop.length and texts[first - 1].strip() == texts[first - 1 - loop.length].strip():
+        first -= 1
+    ends = (place for place in range(first, first + loop.length) if _ends_sentence(texts[place - 1]))
+    return next(ends, loop.start)
+
+
+def without_loop(text: str, tokenizer: object) -> str:
+    """A text that ends in a loop, with one copy of it; any other as it is.
+
+    Args:
+        text: one text, of one field or paragraph.
+        tokenizer: of the captioner.
+
+    Example:
+        >>> without_loop("A dog barks. " * 20, tokenizer)  # doctest: +SKIP
+        'A dog barks.'
+    """
+    ids = tokenizer(text.rstrip(), add_special_tokens=False)["input_ids"]
+    loop = find_loop(ids, digit_ids(tokenizer))
+    return text if loop is None else tokenizer.decode(ids[: one_copy(ids, loop, tokenizer)]).rstrip()
+
+
+def _ends_sentence(text: str) -> bool:
+    return text.rstrip(_CLOSING).endswith((".", "!", "?"))
 
 
 def _copies_needed(length: int) -> int:

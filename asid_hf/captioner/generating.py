@@ -24,6 +24,7 @@ except ImportError:  # beside the remote code on the Hub, where asid_hf is not i
 
 from .caption_request import CaptionRequest, conversation, is_file, is_image
 from .captions import Caption
+from .decoding_loops import without_loop
 from .decoding_text import without_cut_time
 from .windows import merge_texts, windows_of
 from .writing import Written, check_room, write_rows
@@ -82,7 +83,7 @@ def caption_clips(
                 own = windows.setdefault(part.clip, {})
                 own[part.number] = (part._replace(row=part.row.without_media()), written)
                 if len(own) == part.count:
-                    finish(part.clip, _caption([own[number] for number in sorted(own)], request))
+                    finish(part.clip, _caption([own[number] for number in sorted(own)], request, processor.tokenizer))
     return done
 
 
@@ -212,9 +213,9 @@ def _buckets(parts: Iterable[_Part], batch_size: int) -> Iterator[list[_Part]]:
         held = held[batch_size:]
 
 
-def _caption(windows: list[tuple[_Part, Written]], request: CaptionRequest) -> Caption:
+def _caption(windows: list[tuple[_Part, Written]], request: CaptionRequest, tokenizer: Any) -> Caption:
     """One caption of a clip's windows."""
-    answers = [_answer(part, written, request) for part, written in windows]
+    answers, ends = zip(*(_answer(part, written, request, tokenizer) for part, written in windows), strict=True)
     notes = [part.row.clips[0] if part.row.clips else {} for part, _ in windows]
     spans = [(note.get("offset", 0.0), note.get("offset", 0.0) + note.get("duration", 0.0)) for note in notes]
     text, attributes = answers[0]
@@ -228,7 +229,6 @@ def _caption(windows: list[tuple[_Part, Written]], request: CaptionRequest) -> C
     for part, written in windows:
         for name, count in (*part.row.tokens.items(), ("new", written.tokens)):
             tokens[name] = tokens.get(name, 0) + count
-    ends = [written.finish_reason for _, written in windows]
     return Caption(
         text=text,
         attributes=attributes,
@@ -242,15 +242,23 @@ def _caption(windows: list[tuple[_Part, Written]], request: CaptionRequest) -> C
     )
 
 
-def _answer(part: _Part, written: Written, request: CaptionRequest) -> tuple[str, dict[str, str]]:
-    """One window's text and its text by attribute; what the end cut off names no time that the clip does not have."""
+def _answer(
+    part: _Part, written: Written, request: CaptionRequest, tokenizer: Any
+) -> tuple[tuple[str, dict[str, str]], str]:
+    """One window's text and its text by attribute, and why it ended.
+
+    A field of JSON that was closed because it looped keeps one copy; what the end cut off names no time that the clip
+    does not have.
+    """
     text, attributes = read_answer(written.text, request.attributes, request.format)
-    if not request.anchor_guard:
-        return text, attributes
-    attributes = {name: without_cut_time(own, part.duration) for name, own in attributes.items()}
-    if request.format == "json" and attributes:
-        return labelled(attributes), attributes
-    return without_cut_time(text, part.duration), attributes
+    in_fields, end = request.format == "json" and bool(attributes), written.finish_reason
+    if in_fields and request.loop_guard:
+        looped, attributes = attributes, {name: without_loop(own, tokenizer) for name, own in attributes.items()}
+        end = end if attributes == looped else "loop"
+    if request.anchor_guard:
+        attributes = {name: without_cut_time(own, part.duration) for name, own in attributes.items()}
+        text = without_cut_time(text, part.duration)
+    return (labelled(attributes) if in_fields else text, attributes), end
 
 
 def stream_clip(

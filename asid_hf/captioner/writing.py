@@ -17,7 +17,8 @@ except ImportError:  # beside the remote code on the Hub, where asid_hf is not i
 
 from .decoding_anchors import AnchorGuard, BanAt
 from .decoding_json import JsonFields
-from .decoding_loops import LoopBreak, LoopStop, find_loop
+from .decoding_loops import LoopBreak, LoopStop, find_loop, one_copy
+from .decoding_vocabulary import digit_ids
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -236,10 +237,9 @@ def _ended(ids: list[int], ends: list[int]) -> tuple[list[int], str]:
 
 def _written(tokenizer: Any, ids: list[int], reason: str, cut_loops: bool) -> Written:
     """The text; of one that loops one copy of what it repeated, of one that was taken back its whole sentences."""
-    digits = frozenset(tokenizer.convert_tokens_to_ids(list("0123456789")))
-    loop = find_loop(ids, digits) if cut_loops else None
+    loop = find_loop(ids, digit_ids(tokenizer)) if cut_loops else None
     if loop is not None:
-        ids, reason = ids[: loop.start], "loop"
+        ids, reason = ids[: one_copy(ids, loop, tokenizer)], "loop"
     text = tokenizer.decode(ids, skip_special_tokens=True)
     if reason == "time":
         text = text[: max(text.rfind(mark) for mark in '.!?"') + 1] or text

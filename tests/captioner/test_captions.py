@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -189,6 +190,27 @@ def test_a_caption_that_loops_is_cut_to_one_copy(runaway: Any) -> None:
     assert "loop" not in {caption.finish_reason for caption in free}
 
 
+def test_a_field_that_loops_keeps_one_copy_and_the_others_are_written(runaway: Any, tokenizer: Any) -> None:
+    import counting_captioner as counting
+
+    from asid_hf.captioner.decoding_loops import find_loop
+    from asid_hf.captioner.decoding_vocabulary import digit_ids
+
+    def loop(caption: Any) -> bool:
+        texts = caption.attributes.values()
+        return any(find_loop(tokenizer(text)["input_ids"], digit_ids(tokenizer)) for text in texts if text)
+
+    options = {"do_sample": False, "temperature": None, "top_k": None, "max_new_tokens": 160}
+    free = caption_all(runaway, "json", loop_guard=False, **options)
+    held = caption_all(runaway, "json", **options)
+    assert any(map(loop, free)) and not any(map(loop, held))
+    looping = [caption for caption in held if caption.finish_reason == "loop"]
+    assert looping
+    for caption in looping:
+        assert tuple(caption.attributes) == counting.KEYS and all(caption.attributes.values())
+        assert len(caption.text) < len(caption.raw)
+
+
 def test_a_time_that_the_end_cut_off_is_taken_off(one_thread: None) -> None:
     """What "At 0:4" was to be is decided by the token behind it, which a full text does not have."""
     import torch
@@ -201,7 +223,9 @@ def test_a_time_that_the_end_cut_off_is_taken_off(one_thread: None) -> None:
     part = _Part(0, 0, 1, "Describe.", Row(torch.float32), 9.0)
     raw = '{"scene": "At 3s, he sits. At 0:45", "camera": "It pans at 8s"}'
     request = CaptionRequest(("scene", "camera"), "json")
-    caption = _caption([(part, Written(raw, "stop", 30))], request)
+    caption = _caption([(part, Written(raw, "stop", 30))], replace(request, loop_guard=False), None)
     assert caption.attributes == {"scene": "At 3s, he sits.", "camera": "It pans at 8s"}
-    prose = _caption([(part, Written("At 3s, he sits. At 0:45", "length", 9))], CaptionRequest(("scene", "camera")))
+    prose = _caption(
+        [(part, Written("At 3s, he sits. At 0:45", "length", 9))], CaptionRequest(("scene", "camera")), None
+    )
     assert prose.text == "At 3s, he sits."

@@ -8,10 +8,11 @@ pytest.importorskip("torch", reason="decoding needs torch")
 pytest.importorskip("transformers", reason="decoding needs transformers")
 
 import re
+from typing import Any
 
 import torch
 
-from asid_hf.captioner.decoding_loops import EVERY, Loop, LoopBreak, LoopStop, find_loop
+from asid_hf.captioner.decoding_loops import EVERY, Loop, LoopBreak, LoopStop, find_loop, without_loop
 
 WORDS: dict[str, int] = {}
 
@@ -93,6 +94,20 @@ def test_a_loop_is_cut_to_one_copy() -> None:
     assert kept("A man walks in! " + "The dog barks at him. " * 8) == "A man walks in! The dog barks at him."
     counted = "A man walks in! " + "".join(f"At {n}s, the man looks at us. " for n in range(1, 30))
     assert kept(counted).count("looks") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("A man walks in. " + "The dog barks at him. " * 8, "A man walks in. The dog barks at him."),
+        ("The dog barks at him. " * 8 + "The dog", "The dog barks at him."),
+        ('He shouts. He says "no!" ' * 9, 'He shouts. He says "no!"'),
+        ("He waits and " + "waits and " * 30, "He waits and"),
+        ("It ends. At 3s, he sits.", "It ends. At 3s, he sits."),
+    ],
+)
+def test_one_copy_is_left_up_to_the_end_of_a_sentence(tokenizer: Any, text: str, left: str) -> None:
+    assert without_loop(text, tokenizer) == left
 
 
 def test_an_empty_and_a_short_row_are_read() -> None:
