@@ -226,6 +226,28 @@ def test_the_usual_arguments_of_from_pretrained_do_what_they_do(captioner: Any, 
     assert type(captioner).from_pretrained(omni, device_map="cpu").device.type == "cpu"
 
 
+def test_a_quantised_captioner_loads_captions_and_comes_back_the_same(
+    captioner: Any, omni: Path, clip: Path, tmp_path: Path
+) -> None:
+    torchao = pytest.importorskip("torchao.quantization", reason="torchao is not installed")
+    import torch
+    from transformers import TorchAoConfig
+
+    config = TorchAoConfig(torchao.Int8WeightOnlyConfig(version=2))
+    model = type(captioner).from_pretrained(omni, quantization_config=config, device_map="cpu")
+    assert isinstance(model.model.language_model.layers[0].mlp.up_proj.weight, torchao.Int8Tensor)
+    model.processor = captioner.processor
+    assert model.caption(clip, ["speech"], max_new_tokens=3, **SMALL)[0].tokens["new"] == 3
+    model.save_pretrained(tmp_path)
+    again = type(captioner).from_pretrained(tmp_path)
+    inputs = shown(captioner.processor, clip)
+    assert torch.equal(again(**inputs).logits, model(**inputs).logits)
+    apart = (model(**inputs).logits - captioner(**inputs).logits).abs().max()
+    assert 0 < apart < 0.1 * captioner(**inputs).logits.abs().max()
+    with pytest.raises(InputError, match="is quantised"):
+        model.export_omni(tmp_path / "omni", base=omni)
+
+
 SIZES = {
     "3B": (
         {"hidden_size": 2048, "intermediate_size": 11008, "num_hidden_layers": 36, "num_attention_heads": 16}
