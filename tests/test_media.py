@@ -1030,21 +1030,9 @@ def test_the_files_work_as_remote_code_beside_each_other(
 ) -> None:
     room = folder / "remote_code"
     room.mkdir()
-    for name in (
-        "errors",
-        "media",
-        "media_archive",
-        "media_budget",
-        "media_clip",
-        "media_film",
-        "media_source",
-        "media_stills",
-        "media_threads",
-        "media_timeline",
-        "media_track",
-        "media_window",
-    ):
-        shutil.copy(Path(media.__file__).with_name(f"{name}.py"), room)
+    here = Path(media.__file__).parent
+    for file in [here / "errors.py", *here.glob("media*.py")]:
+        shutil.copy(file, room)
     for name in [name for name in sys.modules if name.split(".")[0] == "asid_hf"]:
         monkeypatch.setitem(sys.modules, name, None)
     package = types.ModuleType("remote_room")

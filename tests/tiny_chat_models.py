@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tiny_captioners import AUDIO, ROPE, VISION
 
 WORDS = (
     "[unk] <|endoftext|> <|im_start|> <|im_end|> <|vision_bos|> <|vision_eos|> <|audio_bos|> <|audio_eos|> <|IMAGE|> "
@@ -100,26 +101,10 @@ def build_omni(folder: Path) -> Path:
             "vision_end_token_id": "<|vision_eos|>",
         }.items()
     }
-    rope = {"rope_type": "default", "mrope_section": [1, 1, 2], "rope_theta": 10000.0}
     config = Qwen2_5OmniThinkerConfig(
-        text_config={**TEXT_SIZES, "rope_parameters": rope},
-        vision_config={
-            "depth": 2,
-            "hidden_size": 32,
-            "intermediate_size": 64,
-            "num_heads": 2,
-            "out_hidden_size": 32,
-            "fullatt_block_indexes": [1],
-            "window_size": 56,
-        },
-        audio_config={
-            "d_model": 32,
-            "encoder_layers": 2,
-            "encoder_attention_heads": 2,
-            "encoder_ffn_dim": 64,
-            "output_dim": 32,
-            "num_mel_bins": 80,
-        },
+        text_config={**TEXT_SIZES, "rope_parameters": ROPE},
+        vision_config=VISION,
+        audio_config={**AUDIO, "num_mel_bins": 80},
         **places,
     )
     model = Qwen2_5OmniThinkerForConditionalGeneration(config)

@@ -7,7 +7,6 @@ All tokens of one class do the same behind the same text, so one of them is trie
 from __future__ import annotations
 
 import re
-import weakref
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 
@@ -103,22 +102,6 @@ class AnchorTokens:
                     merged[tried].append(ids)
             self._merged[names] = {tried: torch.cat(ids).unique() for tried, ids in merged.items()}
         return self._merged[names]
-
-
-_KNOWN: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
-
-
-def anchor_tokens_of(vocabulary: Vocabulary) -> AnchorTokens:
-    """The classes of a vocabulary, worked out once for each.
-
-    Example:
-        >>> vocabulary = Vocabulary([b"s"])
-        >>> anchor_tokens_of(vocabulary) is anchor_tokens_of(vocabulary)
-        True
-    """
-    if vocabulary not in _KNOWN:
-        _KNOWN[vocabulary] = AnchorTokens(vocabulary)
-    return _KNOWN[vocabulary]
 
 
 def joined(ids: Iterable[torch.Tensor]) -> torch.Tensor:

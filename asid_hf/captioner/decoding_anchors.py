@@ -15,7 +15,7 @@ import torch
 from transformers import LogitsProcessor
 
 from .decoding_anchor_place import Place, place_of
-from .decoding_anchor_tokens import AnchorTokens, anchor_tokens_of, joined
+from .decoding_anchor_tokens import AnchorTokens, joined
 from .decoding_numbers import Number, can_become, offending_number
 from .decoding_rows import Rows, starts_of
 from .decoding_text import CaptionText
@@ -91,7 +91,7 @@ class AnchorGuard(LogitsProcessor):
         if not tolerance >= 0:
             raise ValueError(f"The tolerance is {tolerance!r}. Allowed: seconds from 0 on.")
         self._vocabulary = vocabulary_of(tokenizer)
-        self._tokens = anchor_tokens_of(self._vocabulary)
+        self._tokens = self._vocabulary.once(AnchorTokens)
         self._limits = [float(duration) + tolerance for duration in durations]
         self._rows = Rows(self._begin, prompt_length, len(self._limits))
         self.wishes: list[Wish | None] = []

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import torch
 from transformers import LogitsProcessor
 
-from .decoding_json_strings import CUT_OFF, NORMAL, shown, string_tokens_of
+from .decoding_json_strings import CUT_OFF, NORMAL, StringTokens, shown
 from .decoding_rows import Rows
 from .decoding_vocabulary import vocabulary_of
 
@@ -145,7 +145,7 @@ class _Plan:
     def __init__(self, tokenizer: object, keys: list[str]) -> None:
         self.keys, self._tokenizer = keys, tokenizer
         self.vocabulary = vocabulary_of(tokenizer)
-        self.strings = string_tokens_of(self.vocabulary)
+        self.strings = self.vocabulary.once(StringTokens)
         quoted = [json.dumps(key, ensure_ascii=False) for key in keys]
         self.opening = f'{{{quoted[0]}: "'.encode()
         self.behind = [f'", {key}: "'.encode() for key in quoted[1:]] + [b'"}']

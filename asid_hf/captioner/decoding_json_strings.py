@@ -6,7 +6,6 @@ A string is read byte by byte, so escapes and characters may be cut anywhere by 
 from __future__ import annotations
 
 import json
-import weakref
 
 import torch
 
@@ -99,22 +98,6 @@ class StringTokens:
         table = torch.full((256,), 255, dtype=torch.uint8)
         table[:STATES] = torch.tensor([_LEFT[state] for state in range(STATES)], dtype=torch.uint8)
         self.left = table[self.after.long()]
-
-
-_KNOWN: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
-
-
-def string_tokens_of(vocabulary: Vocabulary) -> StringTokens:
-    """What the tokens of a vocabulary do, worked out once for each.
-
-    Example:
-        >>> vocabulary = Vocabulary([b"At"])
-        >>> string_tokens_of(vocabulary) is string_tokens_of(vocabulary)
-        True
-    """
-    if vocabulary not in _KNOWN:
-        _KNOWN[vocabulary] = StringTokens(vocabulary)
-    return _KNOWN[vocabulary]
 
 
 def shown(content: bytes) -> bool:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
+from typing import TypeVar
 
+T = TypeVar("T")
 _KNOWN: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 
@@ -21,6 +24,7 @@ class Vocabulary:
 
     def __init__(self, pieces: list[bytes | None]) -> None:
         self.pieces = pieces
+        self._made: dict = {}
         self.texts = [None if piece is None else _text(piece) for piece in pieces]
 
     def piece(self, token: int) -> bytes | None:
@@ -31,6 +35,18 @@ class Vocabulary:
             True
         """
         return self.pieces[token] if 0 <= token < len(self.pieces) else None
+
+    def once(self, kind: Callable[[Vocabulary], T]) -> T:
+        """`kind(self)`, made when it is first asked for, and the same from then on.
+
+        Example:
+            >>> vocabulary = Vocabulary([b"At"])
+            >>> vocabulary.once(lambda own: len(own.pieces))
+            1
+        """
+        if kind not in self._made:
+            self._made[kind] = kind(self)
+        return self._made[kind]
 
 
 def vocabulary_of(tokenizer: object) -> Vocabulary:
