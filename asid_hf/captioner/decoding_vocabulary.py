@@ -71,7 +71,7 @@ def vocabulary_of(tokenizer: object) -> Vocabulary:
 
 
 def digit_ids(tokenizer: object) -> frozenset[int]:
-    """The ids of tokens that are nothing but digits.
+    """The ids of tokens that are nothing but digits, worked out once for each tokenizer.
 
     Example:
         >>> from tokenizers import Tokenizer, decoders, models
@@ -81,8 +81,11 @@ def digit_ids(tokenizer: object) -> frozenset[int]:
         >>> sorted(digit_ids(PreTrainedTokenizerFast(tokenizer_object=made)))
         [1]
     """
-    pieces = vocabulary_of(tokenizer).pieces
-    return frozenset(token for token, piece in enumerate(pieces) if piece and piece.isdigit())
+    return vocabulary_of(tokenizer).once(_digits)
+
+
+def _digits(vocabulary: Vocabulary) -> frozenset[int]:
+    return frozenset(token for token, piece in enumerate(vocabulary.pieces) if piece and piece.isdigit())
 
 
 def _pieces(tokenizer: object) -> list[bytes | None]:

@@ -205,7 +205,7 @@ def _settings(model: PreTrainedModel, request: CaptionRequest, tokenizer: Any, k
         **given,
         max_new_tokens=request.max_new_tokens - kept,
         max_length=None,
-        suppress_tokens=_never(model, tokenizer),
+        bad_words_ids=[[token] for token in _never(model, tokenizer)],  # suppress_tokens looks all up at each token
         eos_token_id=end_ids(tokenizer),
         pad_token_id=tokenizer.pad_token_id,
     )
