@@ -126,6 +126,15 @@ class JsonFields(LogitsProcessor):
         state = self._states[row] if row < len(self._states) else None
         return self._plan.tokens(self._plan.behind[state.field]) if state is not None and state.in_string else ()
 
+    def cut(self, row: int) -> bool:
+        """Whether a string of a row was ended because its tokens ran out, as of the last call.
+
+        Example:
+            >>> JsonFields.cut.__name__
+            'cut'
+        """
+        return row < len(self._states) and self._states[row].cut
+
     def _barred(self, state: _Writing, size: int) -> tuple[torch.Tensor | None, int]:
         """(size,) of bool, what must not come, and what to take where the rest is ruled out; None: nothing but that."""
         if state.done:
@@ -221,7 +230,7 @@ class _Writing:
         self._plan, self._limit = plan, limit
         self.written = 0
         self.field = -1
-        self.in_string = self.done = False
+        self.in_string = self.done = self.cut = False
         self.structure = plan.opening
         self.string = NORMAL
         self.blank = True  # the string holds nothing that can be seen
@@ -248,12 +257,14 @@ class _Writing:
         """Read one more token."""
         if self.done:
             return
+        full = self.in_string and self.room <= 0
         self.written += 1
         piece = self._plan.vocabulary.piece(token)
         if not piece:  # a row that something else has ended: what follows is padding
             self.done, self.in_string = True, False
         elif self.in_string:
             self._read_string(piece, token)
+            self.cut = self.cut or full
         else:
             self._read_structure(piece)
 

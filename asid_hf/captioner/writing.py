@@ -115,11 +115,12 @@ def write_rows(
             [parts[place] for place in left], [kept[place] for place in left], [bans[place] for place in left]
         )
         again = []
-        for place, ids, wish in zip(
+        for place, ids, wish, cut in zip(
             left, *_generate(model, processor, batch, request, minds, streamer, gone), strict=True
         ):
             if wish is None or wish.length >= request.max_new_tokens:  # written on beside longer rows, it may be full
                 kept[place], reasons[place] = _ended(ids, ends)
+                reasons[place] = "length" if cut else reasons[place]
                 continue
             kept[place] = ids[: wish.length]
             bans[place][wish.length] = (*bans[place].get(wish.length, ()), *wish.ids)
@@ -148,11 +149,11 @@ def _generate(
     minds: bool,
     streamer: Any,
     gone: threading.Event | None,
-) -> tuple[list[list[int]], list]:
+) -> tuple[list[list[int]], list, list[bool]]:
     """Generate once; with `minds` a row ends where it wants a time that its clip does not have.
 
     Returns:
-        The tokens of each row behind its prompt, and its wish or None.
+        The tokens of each row behind its prompt, its wish or None, and whether a field was cut for want of tokens.
     """
     tokenizer = processor.tokenizer
     rows = [part.row.extended(kept) for part, kept in zip(batch.parts, batch.kept, strict=True)]
@@ -166,21 +167,21 @@ def _generate(
     guards, stops = LogitsProcessorList(), StoppingCriteriaList()
     if gone is not None:
         stops.append(_LeftStop(gone))
-    anchors = json = None
+    anchors = fields = None
     if request.anchor_guard:
         anchors = AnchorGuard(tokenizer, [part.duration for part in batch.parts], starts)
         guards += [BanAt(batch.bans, starts), anchors]
         if minds:
             stops.append(_WishStop(anchors))
     if request.json_guard and request.format == "json":
-        json = JsonFields(tokenizer, request.attributes, starts, request.max_new_tokens, end_ids(tokenizer))
+        fields = JsonFields(tokenizer, request.attributes, starts, request.max_new_tokens, end_ids(tokenizer))
     if request.loop_guard:
-        if json is not None:
-            guards.append(LoopBreak(tokenizer, starts, json.close))
+        if fields is not None:
+            guards.append(LoopBreak(tokenizer, starts, fields.close))
         else:
             stops.append(LoopStop(tokenizer, starts))
-    if json is not None:
-        guards.append(json)
+    if fields is not None:
+        guards.append(fields)
     with torch.random.fork_rng(devices=_cuda(model.device)), torch.inference_mode():
         torch.manual_seed(request.seed)
         whole = model.generate(
@@ -192,7 +193,8 @@ def _generate(
             tokenizer=tokenizer,
         )
     said = [ids[start:] for ids, start in zip(whole.tolist(), starts, strict=True)]
-    return said, list(anchors.wishes) if minds else [None] * len(said)
+    wishes = list(anchors.wishes) if minds else [None] * len(said)
+    return said, wishes, [fields is not None and fields.cut(row) for row in range(len(said))]
 
 
 def _settings(model: PreTrainedModel, request: CaptionRequest, tokenizer: Any, kept: int) -> Any:

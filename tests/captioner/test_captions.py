@@ -56,6 +56,7 @@ def test_batches_say_what_each_clip_says_alone(captioner: Any, clips: dict[str, 
 def test_json_always_has_the_keys_asked_for(captioner: Any, clips: dict[str, Path]) -> None:
     caption = captioner.caption(clips["short"], format="json", max_new_tokens=100, **SMALL)[0]
     assert tuple(caption.attributes) == ATTRIBUTES
+    assert caption.finish_reason == "length"  # it closed its strings because there was no room
     few = captioner.caption(clips["short"], ["camera", "Narrative elements"], "json", max_new_tokens=30, **SMALL)[0]
     assert list(few.attributes) == ["narrative_elements", "camera"]
     assert "camera" in few.instruction
