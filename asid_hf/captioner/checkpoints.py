@@ -97,12 +97,15 @@ def adapter_base(name: str | os.PathLike | None, base: str | os.PathLike | None 
     return base
 
 
-def load_adapter(model: PreTrainedModel, name: str | os.PathLike, merge: bool, **hub: Any) -> PreTrainedModel:
+def load_adapter(
+    model: PreTrainedModel, name: str | os.PathLike, base: str, merge: bool, **hub: Any
+) -> PreTrainedModel:
     """Put a LoRA adapter over a captioner, whichever of the layouts it was trained over.
 
     Args:
         model: the captioner.
         name: Hub id or folder of the adapter.
+        base: what the captioner was loaded from, for when the adapter is saved again.
         merge: add it to the weights; else it stays apart, frozen, for use.
         **hub: revision, token, cache_dir, local_files_only.
 
@@ -113,7 +116,7 @@ def load_adapter(model: PreTrainedModel, name: str | os.PathLike, merge: bool, *
         CheckpointError: it has more than LoRA weights, or some that this model has no place for.
 
     Example:
-        >>> load_adapter(model, "my-adapter", merge=True)  # doctest: +SKIP
+        >>> load_adapter(model, "my-adapter", "ASID-Captioner-3B", merge=True)  # doctest: +SKIP
     """
     _need_peft()
     from peft import PeftConfig, PeftModel, inject_adapter_in_model
@@ -124,6 +127,7 @@ def load_adapter(model: PreTrainedModel, name: str | os.PathLike, merge: bool, *
     for key, weight in load_peft_weights(str(name), device="cpu", **hub).items():
         weights[module_name(key.removeprefix("base_model.model."))] = weight
     config.target_modules = _targets(weights, model, str(name))
+    config.base_model_name_or_path = base
     for pattern in ("rank_pattern", "alpha_pattern"):
         named = getattr(config, pattern, None) or {}
         setattr(config, pattern, {module_name(key): value for key, value in named.items()})

@@ -116,15 +116,18 @@ class JsonFields(LogitsProcessor):
         state = self._states[row] if row < len(self._states) else None
         return self._plan.keys[state.field] if state is not None and state.in_string else None
 
-    def close(self, row: int) -> tuple[int, ...]:
-        """The ids that end the string a row is in and lead to the next one, as of the last call; () outside of strings.
+    def close(self, row: int, input_ids: torch.LongTensor) -> tuple[int, ...]:
+        """The ids that end the string that a row of (rows, n) ids is in, and lead to the next one.
+
+        () outside of strings, and inside of an escape or a character that is not whole yet: there none may end.
 
         Example:
             >>> JsonFields.close.__name__
             'close'
         """
-        state = self._states[row] if row < len(self._states) else None
-        return self._plan.tokens(self._plan.behind[state.field]) if state is not None and state.in_string else ()
+        state = self._rows.read(input_ids)[row]
+        may_end = state.in_string and state.string == NORMAL
+        return self._plan.tokens(self._plan.behind[state.field]) if may_end else ()
 
     def cut(self, row: int) -> bool:
         """Whether a string of a row was ended because its tokens ran out, as of the last call.

@@ -8,7 +8,7 @@ a countdown, and most of counting ones.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -207,8 +207,8 @@ class LoopBreak(LogitsProcessor):
     Args:
         tokenizer: of the captioner.
         prompt_length: tokens before the first generated one, padding counted; or that of each text.
-        closing: the ids to say instead, of which the first is forced, or a function that gives them for a row; none
-            where there is nothing to close (`JsonFields.close`).
+        closing: the ids to say instead, of which the first is forced, or a function that gives them for a row of the
+            (rows, n) ids; none where there is nothing to close, or not yet (`JsonFields.close`).
 
     Attributes:
         loops: row -> its loops, in order, as they were broken; the indices are those of the generated tokens.
@@ -224,11 +224,12 @@ class LoopBreak(LogitsProcessor):
         self,
         tokenizer: object,
         prompt_length: int | Sequence[int],
-        closing: Callable[[int], Sequence[int]] | Sequence[int],
+        closing: Callable[[int, torch.LongTensor], Sequence[int]] | Sequence[int],
     ) -> None:
         self._watch = _Watch(tokenizer, prompt_length)
         self._closing = closing
         self._broken: dict[int, int] = {}
+        self._waiting: set[int] = set()
         self.loops: dict[int, list[Loop]] = {}
 
     def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
@@ -238,10 +239,12 @@ class LoopBreak(LogitsProcessor):
             >>> LoopBreak.__call__.__name__
             '__call__'
         """
-        for row, length, loop in self._watch.look(input_ids, self._broken):
-            ids = self._closing(row) if callable(self._closing) else self._closing
-            if not ids:
+        for row, length, loop in self._watch.look(input_ids, self._broken, self._waiting):
+            ids = self._closing(row, input_ids) if callable(self._closing) else self._closing
+            if not ids:  # looked at again with the next token
+                self._waiting.add(row)
                 continue
+            self._waiting.discard(row)
             self._broken[row] = length
             self.loops.setdefault(row, []).append(loop)
             scores = scores.clone()
@@ -260,13 +263,16 @@ class _Watch:
         self._starts = starts_of(prompt_length)
 
     def look(
-        self, input_ids: torch.LongTensor, behind: dict[int, int] | None = None
+        self, input_ids: torch.LongTensor, behind: dict[int, int] | None = None, waiting: Container[int] = ()
     ) -> Iterator[tuple[int, int, Loop]]:
-        """Row, generated tokens and loop of the rows that loop, in their tokens `behind` a place."""
+        """Row, generated tokens and loop of the rows that loop, in their tokens `behind` a place.
+
+        Rows that are `waiting` are looked at each time.
+        """
         for row, ids in enumerate(input_ids):
             start = self._starts[row * len(self._starts) // len(input_ids)]
             length = len(ids) - start
-            if length % EVERY or not length:
+            if (length % EVERY and row not in waiting) or not length:
                 continue
             begin = (behind or {}).get(row, 0)
             begin = max(begin if begin <= length else 0, length - LOOKED_AT)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,11 +25,11 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, ProcessorMixin
 
-INDEX, SINGLE = "model.safetensors.index.json", "model.safetensors"
+INDEX, SINGLE, CONFIG = "model.safetensors.index.json", "model.safetensors", "config.json"
 OTHERS = ("talker.", "token2wav.")
 SHARD_SIZE = "5GB"
 _WANTED = ("*.json", "*.safetensors", "*.txt", "*.jinja", "spk_dict.pt")
-_NO_COPY = (INDEX, "config.json", "processor_config.json", "adapter_config.json")
+_NO_COPY = (INDEX, CONFIG, "processor_config.json", "adapter_config.json")
 
 
 def export_omni(
@@ -47,13 +48,13 @@ def export_omni(
     Args:
         model: the captioner, without adapters that are not merged.
         processor: its processor.
-        path: a new folder, or an empty one; it is there when all is written, till then its draft, `<path>.part`.
+        path: a new folder, or an empty one. What is written comes to light in it when all is written.
         base: Hub id or folder of the whole Qwen2.5-Omni that it came from.
         max_shard_size: of a file of weights.
         **hub: revision, token, cache_dir, local_files_only, for a base on the Hub.
 
     Raises:
-        InputError: unmerged adapters, quantised weights, or a base that is no whole Omni.
+        InputError: unmerged adapters, quantised weights, a size that is none, or a base that is no whole Omni.
         CheckpointError: the base's thinker has other weights than the captioner, or its files are damaged.
         OutputError: the folder cannot be written, or holds something.
 
@@ -66,38 +67,47 @@ def export_omni(
         raise InputError("The captioner is quantised: load it without quantization_config.")
     base = _folder(base, hub)
     told = _base_config(base)
-    target = _empty(path)
     weights = dict(_thinker_weights(model))
+    shards = _split(weights, max_shard_size)
     try:
         others = {key: base / file for key, file in _weight_files(base).items() if key.startswith(OTHERS)}
         _check_same(weights, base)
     except SafetensorError as error:
         raise CheckpointError(f"Weights of the base {base.name} cannot be read: {error}. Download it again.") from error
-    draft = target.with_name(f"{target.name}.part")
+    target = _empty(path)
     try:
-        shutil.rmtree(draft, ignore_errors=True)  # of an export that was stopped
-        draft.mkdir()
-        _write_weights(draft, weights, others, max_shard_size)
-        _write_config(draft, model, told)
-        _copy_files(base, draft)
-        _write_processor(draft, processor)
-        target.rmdir()
-        draft.rename(target)
+        with tempfile.TemporaryDirectory(prefix=".export-", dir=target) as folder:
+            draft = Path(folder)
+            _write_weights(draft, shards, others)
+            _write_config(draft, model, told)
+            _copy_files(base, draft)
+            _write_processor(draft, processor)
+            for file in sorted(draft.iterdir(), key=lambda file: file.name == CONFIG):  # without which nothing opens it
+                file.rename(target / file.name)
     except (OSError, SafetensorError) as error:
-        told = getattr(error, "strerror", None) or error
-        raise OutputError(f"{target} cannot be written: {told}.") from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+        said = getattr(error, "strerror", None) or error
+        raise OutputError(f"{target} cannot be written: {said}.") from error
 
 
 def _folder(base: str | os.PathLike, hub: dict) -> Path:
     if os.path.isdir(base):
         return Path(base)
-    return Path(snapshot_download(str(base), allow_patterns=list(_WANTED), **hub))
+    try:
+        return Path(snapshot_download(str(base), allow_patterns=list(_WANTED), **hub))
+    except (OSError, ValueError) as error:  # no such repository, no such name, no way to the Hub
+        raise CheckpointError(f"The base {base} cannot be had: {' '.join(str(error).split())[:300]}") from error
+
+
+def _split(weights: dict[str, torch.Tensor], max_shard_size: str) -> list[dict[str, torch.Tensor]]:
+    try:
+        split = split_torch_state_dict_into_shards(weights, max_shard_size=max_shard_size)
+    except ValueError as error:
+        raise InputError(f"max_shard_size={max_shard_size!r}. Give a size as 5GB or 500MB.") from error
+    return [{name: weights[name] for name in names} for names in split.filename_to_tensors.values()]
 
 
 def _base_config(base: Path) -> dict:
-    file = base / "config.json"
+    file = base / CONFIG
     told = json.loads(file.read_text("utf-8")) if file.is_file() else {}
     if told.get("model_type") != "qwen2_5_omni":
         kind = told.get("model_type", "no model")
@@ -106,7 +116,7 @@ def _base_config(base: Path) -> dict:
 
 
 def _empty(path: str | os.PathLike) -> Path:
-    target = Path(os.path.abspath(path))
+    target = Path(path)
     try:
         target.mkdir(parents=True, exist_ok=True)
         held = any(target.iterdir())
@@ -168,10 +178,8 @@ def _check_same(weights: dict, base: Path) -> None:
         raise CheckpointError(f"The base {base.name} has another thinker than the captioner: {shown}.")
 
 
-def _write_weights(target: Path, weights: dict, others: dict[str, Path], max_shard_size: str) -> None:
+def _write_weights(target: Path, shards: list[dict], others: dict[str, Path]) -> None:
     """Write ours in shards, then the base's own shards without its thinker; nothing is held in memory but one shard."""
-    split = split_torch_state_dict_into_shards(weights, max_shard_size=max_shard_size)
-    shards = [{name: weights[name] for name in names} for names in split.filename_to_tensors.values()]
     by_file: dict[Path, list[str]] = {}
     for name, file in others.items():
         by_file.setdefault(file, []).append(name)
@@ -202,7 +210,7 @@ def _write_config(target: Path, model: PreTrainedModel, told: dict) -> None:
     for part in (told, told["thinker_config"]):
         for key in {"dtype", "torch_dtype"} & part.keys():
             part[key] = dtype
-    (target / "config.json").write_text(json.dumps(told, indent=2) + "\n", "utf-8")
+    (target / CONFIG).write_text(json.dumps(told, indent=2) + "\n", "utf-8")
 
 
 def _copy_files(base: Path, target: Path) -> None:

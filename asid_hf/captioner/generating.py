@@ -149,10 +149,10 @@ def _opened(
             (place, clip, span), future = waiting.popleft()
             try:
                 row = future.result()
+                spans = _spans(clip, row, request) if span.number == 0 else [span]
             except Exception as error:  # of whatever an odd clip meets: the others go on
                 fail(place, error)
                 continue
-            spans = _spans(clip, row, request) if span.number == 0 else [span]
             more.extend((place, clip, one) for one in spans[1:])
             yield _Part(place, span.number, spans[0].count, request.ask(clip), row, _duration(row))
 

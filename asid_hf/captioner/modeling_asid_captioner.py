@@ -151,8 +151,10 @@ class AsidCaptionerForConditionalGeneration(CarriesCode, Qwen2_5OmniThinkerForCo
         below = adapter_base(pretrained_model_name_or_path, base, **hub)
         if below is not None:
             kwargs.pop("revision", None)  # of the adapter
-            model, told = cls.from_pretrained(below, *model_args, output_loading_info=True, **kwargs)
-            model = load_adapter(model, pretrained_model_name_or_path, merge_adapter, **hub)
+            # An adapter below is merged: of two kept apart one would take the other's place.
+            kwargs |= {"merge_adapter": True, "output_loading_info": True}
+            model, told = cls.from_pretrained(below, *model_args, **kwargs)
+            model = load_adapter(model, pretrained_model_name_or_path, below, merge_adapter, **hub)
             if has_processor(pretrained_model_name_or_path, **hub):
                 model._origin, model._hub = str(pretrained_model_name_or_path), hub
             return (model, told) if output_loading_info else model

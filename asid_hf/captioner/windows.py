@@ -32,7 +32,7 @@ def windows_of(duration: float, window: float, overlap: float) -> list[tuple[flo
     """
     if duration <= window:
         return [(0.0, duration)]
-    count = math.ceil(round((duration - window) / (window - overlap), 6))  # after the first
+    count = max(1, math.ceil(round((duration - window) / (window - overlap), 6)))  # after the first
     step = (duration - window) / count
     starts = [window - overlap + step * i for i in range(count)]
     return [(0.0, window), *((round(at, 3), min(duration, round(at + step + overlap, 3))) for at in starts)]

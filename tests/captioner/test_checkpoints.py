@@ -160,18 +160,42 @@ def test_a_plain_omni_opens_what_was_exported(
 
 
 def test_an_export_that_fails_leaves_nothing_that_looks_like_one(captioner: Any, omni: Path, tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource", reason="limits on files are set as on Linux")
     damaged = shutil.copytree(omni, tmp_path / "damaged")
     shards = sorted(damaged.glob("*.safetensors"))
     shards[-1].write_bytes(shards[-1].read_bytes()[:100])
+    out = tmp_path / "out"
     with pytest.raises(CheckpointError, match="cannot be read"):
-        captioner.export_omni(tmp_path / "out", base=damaged)
-    (tmp_path / "out.part").write_text("in the way")  # as on a disk that is full: the draft cannot be written
-    with pytest.raises(OutputError, match="cannot be written"):
-        captioner.export_omni(tmp_path / "out", base=omni)
-    assert not list((tmp_path / "out").iterdir())
-    (tmp_path / "out.part").unlink()
-    captioner.export_omni(tmp_path / "out", base=omni)
-    assert (tmp_path / "out" / "config.json").is_file() and not (tmp_path / "out.part").exists()
+        captioner.export_omni(out, base=damaged)
+    with pytest.raises(InputError, match="max_shard_size='many'"):
+        captioner.export_omni(out, base=omni, max_shard_size="many")
+    with pytest.raises(CheckpointError, match="cannot be had"):
+        captioner.export_omni(out, base=tmp_path / "nowhere")
+    assert not out.exists()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))  # as on a disk that is full
+    try:
+        with pytest.raises(OutputError, match="cannot be written"):
+            captioner.export_omni(out, base=omni)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not list(out.iterdir())
+
+
+def test_an_export_goes_into_an_empty_folder_and_touches_nothing_beside_it(
+    captioner: Any, omni: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "linked").symlink_to("elsewhere")
+    (tmp_path / "linked.part").mkdir()
+    captioner.export_omni(tmp_path / "linked", base=omni)
+    written = sorted(file.name for file in (tmp_path / "elsewhere").iterdir())
+    assert {"config.json", "spk_dict.pt", "model.safetensors.index.json"} <= set(written)
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    captioner.export_omni(".", base=omni)
+    assert sorted(os.listdir(".")) == written
+    assert (tmp_path / "linked.part").is_dir()
 
 
 def test_no_base_but_its_own_is_exported_over(captioner: Any, whole: Any, vocabulary: Path, tmp_path: Path) -> None:
@@ -368,7 +392,26 @@ def test_an_adapter_lies_over_the_base_that_is_given_and_its_own_processor_count
     assert plain.processor.media == captioner.processor.media
     processor = type(captioner.processor).from_pretrained(omni, media={"fps": 1.0})
     processor.save_pretrained(folder)
-    assert type(captioner).from_pretrained(folder, base=omni).processor.media["fps"] == 1.0
+    apart = type(captioner).from_pretrained(folder, base=omni)
+    assert apart.processor.media["fps"] == 1.0
+    apart.save_pretrained(tmp_path / "again")
+    again = type(captioner).from_pretrained(tmp_path / "again")  # over the base that was used
+    assert same_weights(again, apart)
+
+
+def test_an_adapter_over_an_adapter_adds_to_it(
+    adapters: dict[str, Path], captioner: Any, clip: Path, tmp_path: Path
+) -> None:
+    import torch
+
+    inputs = shown(captioner.processor, clip)
+    twice = type(captioner).from_pretrained(adapters["omni"], base=adapters["thinker"])
+    merged = type(captioner).from_pretrained(adapters["omni"], base=adapters["thinker"], merge_adapter=True)
+    once = type(captioner).from_pretrained(adapters["thinker"], merge_adapter=True)
+    name = "model.language_model.layers.0.mlp.up_proj.weight"
+    before, one, two = (model.state_dict()[name] for model in (captioner, once, merged))
+    torch.testing.assert_close(two - one, one - before, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(twice(**inputs).logits, merged(**inputs).logits, atol=1e-4, rtol=1e-4)
 
 
 def test_an_adapter_that_does_not_fit_is_refused(adapters: dict[str, Path], captioner: Any, tmp_path: Path) -> None:

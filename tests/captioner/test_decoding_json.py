@@ -180,11 +180,46 @@ def test_rows_that_something_else_ended_are_left_alone(tokenizer: object) -> Non
 
 def test_it_tells_the_field_and_what_closes_it(tokenizer: object) -> None:
     fields = JsonFields(tokenizer, KEYS, 0, 80, END)
-    fields(torch.tensor([tokenizer('{"scene": "A", "narrative_elements": "It')["input_ids"]]), torch.zeros(1, ROWS))
-    assert fields.field_of(0) == "narrative_elements"
-    assert tokenizer.decode(fields.close(0)) == '", "speech": "'
-    fields(torch.tensor([tokenizer('{"scene')["input_ids"]]), torch.zeros(1, ROWS))
-    assert (fields.field_of(0), fields.close(0)) == (None, ())
+
+    def at(text: str) -> tuple[str | None, str]:
+        ids = torch.tensor([tokenizer(text)["input_ids"]])
+        fields(ids, torch.zeros(1, ROWS))
+        return fields.field_of(0), tokenizer.decode(fields.close(0, ids))
+
+    assert at('{"scene": "A", "narrative_elements": "It') == ("narrative_elements", '", "speech": "')
+    assert at('{"scene') == (None, "")
+    for inside in ("A \\", "A \\u00", "A \\u00e9 \\"):  # of an escape, where no string may end
+        assert at('{"scene": "' + inside) == ("scene", "")
+    assert at('{"scene": "A \\u00e9') == ("scene", '", "narrative_elements": "')
+
+
+@pytest.mark.parametrize(
+    "unit", [" \\u00e9t\\u00e9 is hot.", " ሰላም ነው።", " नमस्ते दुनिया।", " \N{PARTY POPPER}\N{FOX FACE}\N{FIRECRACKER}"]
+)
+def test_a_loop_of_escapes_or_of_letters_in_pieces_is_closed_where_it_is_whole(tokenizer: object, unit: str) -> None:
+    loop, limit = tokenizer(unit)["input_ids"], 900
+
+    def scores(ids: torch.Tensor) -> torch.Tensor:
+        given = torch.zeros(1, ROWS)
+        row, endless = ids[0].tolist(), loop * 60
+        said = max(n for n in range(min(len(row), 200) + 1) if row[len(row) - n :] == endless[:n])
+        given[0, endless[said]] = 50.0
+        return given
+
+    fields = JsonFields(tokenizer, KEYS, 0, limit, END)
+    breaks = LoopBreak(tokenizer, 0, fields.close)
+
+    class Both:
+        def __call__(self, ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+            return fields(ids, breaks(ids, scores))
+
+    GENERATOR.manual_seed(0)
+    ids = written(tokenizer, Both(), scores, limit, END)
+    answer = json.loads(tokenizer.decode(ids))
+    assert list(answer) == KEYS and len(breaks.loops[0]) == 3
+    said = json.loads(f'"{unit}"')
+    for text in answer.values():
+        assert (said * 100).startswith(text) and len(text) > 3 * len(said), text
 
 
 def test_loops_and_times_too_far_are_kept_out_of_fields(tokenizer: object) -> None:

@@ -145,7 +145,7 @@ def test_the_prompt_and_padding_are_no_loops() -> None:
 
 
 def test_a_loop_is_broken_with_what_closes_it_and_not_again_at_once() -> None:
-    guard = LoopBreak(PIECES, 0, lambda row: (7, 8))
+    guard = LoopBreak(PIECES, 0, lambda row, ids: (7, 8))
     ids = rows(TELLING, LOOPING)
     scores = guard(ids, torch.zeros(2, 1000))
     assert scores[0].isfinite().all()
@@ -155,4 +155,4 @@ def test_a_loop_is_broken_with_what_closes_it_and_not_again_at_once() -> None:
 
 
 def test_a_loop_where_nothing_can_be_closed_is_left() -> None:
-    assert LoopBreak(PIECES, 0, lambda row: ())(rows(LOOPING), torch.zeros(1, 1000)).isfinite().all()
+    assert LoopBreak(PIECES, 0, lambda row, ids: ())(rows(LOOPING), torch.zeros(1, 1000)).isfinite().all()

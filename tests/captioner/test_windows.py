@@ -82,3 +82,4 @@ def test_paragraphs_of_windows_stay_paragraphs() -> None:
 
 def test_a_clip_a_hair_longer_than_a_window_is_not_looked_at_twice() -> None:
     assert windows_of(60.5, 60.0, 5.0) == [(0.0, 60.0), (55.0, 60.5)]
+    assert windows_of(60 + 1 / 90_000, 60.0, 5.0) == [(0.0, 60.0), (55.0, 60 + 1 / 90_000)]
