@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 try:
@@ -28,8 +30,10 @@ _IMAGE_BYTES = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|RIFF.{4}WEBP|BM.{4}\
 _SPECIAL = re.compile(r"<\|\w{1,30}\|>")
 _GENERATION = (
     *("do_sample", "temperature", "top_p", "top_k", "min_p", "repetition_penalty", "no_repeat_ngram_size"),
-    *("num_beams", "length_penalty", "cache_implementation", "stop_strings"),
+    *("num_beams", "length_penalty", "cache_implementation"),
 )
+
+_WHOLE = {"max_new_tokens": 1, "batch_size": 1, "num_workers": 1, "max_length": 1, "seed": 0}
 
 
 @dataclass(frozen=True)
@@ -93,9 +97,20 @@ class CaptionRequest:
         for text in (self.instruction, self.system_prompt):
             if text is not None and (not isinstance(text, str) or _SPECIAL.search(text)):
                 raise InputError(f"An instruction is words, without tokens of turns and media: {text!r} is not.")
-        for name, least in (("max_new_tokens", 1), ("batch_size", 1), ("num_workers", 1)):
-            if getattr(self, name) < least:
-                raise InputError(f"{name}={getattr(self, name)}. It has to be {least} or more.")
+        for name, least in _WHOLE.items():
+            value = getattr(self, name)
+            if value is None and name == "max_length":
+                continue
+            if not isinstance(value, Integral) or value < least:
+                raise InputError(f"{name}={value!r}. It has to be a whole number, {least} or more.")
+        for name in ("window", "overlap"):
+            value = getattr(self, name)
+            if value is not None and not (isinstance(value, Real) and math.isfinite(value)):
+                raise InputError(f"{name}={value!r}. Give seconds, or None.")
+        if self.window is None and self.overlap is not None:
+            raise InputError(f"overlap={self.overlap} belongs to a window: give one, in seconds.")
+        if wrong := self.media.keys() - MEDIA.keys():
+            raise InputError(f"Not of a media budget: {', '.join(sorted(wrong))}. Allowed: {', '.join(MEDIA)}.")
         if self.window is not None and self.overlap is None:
             object.__setattr__(self, "overlap", min(OVERLAP, self.window / 4))
         if self.window is not None and not 0 <= self.overlap < self.window:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -96,12 +98,15 @@ def _decoded(given: dict) -> Clip:
 def _times(given: dict, count: int) -> np.ndarray:
     if given.get("frame_times") is not None:
         times = np.asarray(given["frame_times"], np.float64)
-        if times.shape != (count,) or (np.diff(times) <= 0).any():
+        if times.shape != (count,) or not np.isfinite(times).all() or (np.diff(times) <= 0).any():
             raise InputError(f"frame_times are to be {count} rising seconds, one a frame; they are {times.shape}.")
         return times
-    if not given.get("fps", 0) > 0:
-        raise InputError("Frames without times: give fps, the rate at which they were sampled, or frame_times.")
-    return np.arange(count) / given["fps"]
+    fps = given.get("fps")
+    if not isinstance(fps, Real) or not 0 < fps < math.inf:
+        raise InputError(
+            f"Frames without times, fps={fps!r}: give fps, the rate at which they were sampled, or frame_times."
+        )
+    return np.arange(count) / fps
 
 
 def _within(clip: Clip, budget: Budget, sized: bool) -> Clip:

@@ -277,6 +277,8 @@ def stream_clip(
     """
     from transformers import TextIteratorStreamer
 
+    if request.generation.get("num_beams", 1) > 1:
+        raise InputError("Beams are chosen at the end: a stream has num_beams=1.")
     check_room(processor, request)
     request = replace(request, window=None, batch_size=1)
     most = request.max_length or _context(model, request)

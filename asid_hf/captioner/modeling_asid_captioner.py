@@ -13,9 +13,9 @@ from transformers.conversion_mapping import get_checkpoint_conversion_mapping, r
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
 try:
-    from asid_hf.errors import InputError
+    from asid_hf.errors import CheckpointError, InputError
 except ImportError:  # beside the remote code on the Hub, where asid_hf is not installed
-    from .errors import InputError
+    from .errors import CheckpointError, InputError
 
 from .caption_request import CaptionRequest
 from .checkpoints import adapter_base, check_loaded, has_processor, load_adapter, save_adapter
@@ -188,11 +188,21 @@ class AsidCaptionerForConditionalGeneration(CarriesCode, Qwen2_5OmniThinkerForCo
         """The processor that lies with the checkpoint, loaded when it is first wanted; it can be set, too.
 
         An adapter's own one, where it has one; else that of the model that it lies over.
+
+        Raises:
+            CheckpointError: there is none.
         """
         if self._processor is None:
             ours = __name__.startswith("asid_hf.")  # else this code came with the checkpoint, and is trusted already
             more = {**self._hub, **({} if ours else {"trust_remote_code": True})}
-            self._processor = AsidCaptionerProcessor.from_pretrained(self._origin or self.config._name_or_path, **more)
+            origin = self._origin or self.config._name_or_path
+            try:
+                self._processor = AsidCaptionerProcessor.from_pretrained(origin, **more)
+            except OSError as error:
+                raise CheckpointError(
+                    f"No processor lies with {origin or 'a model made here'}: save one there "
+                    f"(processor.save_pretrained), or set model.processor. {str(error)[:200]}"
+                ) from error
         return self._processor
 
     @processor.setter

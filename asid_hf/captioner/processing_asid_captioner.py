@@ -33,7 +33,10 @@ _PART_KEYS = {  # type of a part of a message -> where it may lie in it
     "audio": ("audio", "path", "url", "bytes"),
     "image": ("image", "path", "url", "bytes"),
 }
-_SETTLED = {"add_special_tokens": False, "do_sample_frames": False, "sampling_rate": SAMPLE_RATE, "truncation": False}
+_SETTLED = {
+    **{"add_special_tokens": False, "do_sample_frames": False, "sampling_rate": SAMPLE_RATE, "truncation": False},
+    **{"seconds_per_chunk": 2.0, "position_id_per_seconds": 25},
+}
 """Arguments of other processors that have one meaning here."""
 
 
@@ -114,6 +117,14 @@ class AsidCaptionerProcessor(CarriesCode, Qwen2_5OmniProcessor):
         Example:
             >>> processor("<|vision_bos|><|VIDEO|><|vision_eos|>Describe.", videos=["a.mp4"])  # doctest: +SKIP
         """
+        nested: dict[str, Any] = {}  # as other processors of transformers take them
+        for kind in ("text_kwargs", "images_kwargs", "videos_kwargs", "audio_kwargs", "common_kwargs"):
+            nested |= options.pop(kind, None) or {}
+        if nested:
+            named = {"load_audio_from_video": load_audio_from_video, "fps": fps, "max_length": max_length}
+            named |= {"padding": padding, "padding_side": padding_side, "return_metadata": return_metadata}
+            named |= {"return_tensors": return_tensors, "dtype": dtype}
+            return self(text, images, videos, audio, **{**named, **options, **nested})
         if return_tensors not in ("pt", None):
             raise InputError(f'return_tensors={return_tensors!r}: tensors of torch alone are made, "pt".')
         texts = [text] if isinstance(text, str) else list(text or [])
@@ -122,10 +133,8 @@ class AsidCaptionerProcessor(CarriesCode, Qwen2_5OmniProcessor):
         given = {kind: list(_flat(media)) for kind, media in (("image", images), ("video", videos), ("audio", audio))}
         self._check_places(texts, given)
         queues = {kind: iter(media) for kind, media in given.items()}
-        for kind in ("text_kwargs", "images_kwargs", "videos_kwargs", "audio_kwargs", "common_kwargs"):
-            options |= options.pop(kind, None) or {}  # as other processors of transformers take them
         hears = options.pop("use_audio_in_video", load_audio_from_video)
-        options |= {"load_audio_from_video": hears, "fps": options.get("fps", fps)}
+        options |= {"load_audio_from_video": hears, "fps": fps}
         rows = [self.row(one, queues, max_length=max_length, dtype=dtype, **options) for one in texts]
         return self.batch(rows, padding=padding, padding_side=padding_side, return_metadata=return_metadata)
 

@@ -11,7 +11,11 @@ try:
 except ImportError:  # beside the remote code on the Hub, where asid_hf is not installed
     from .anchors import parse_anchors, shift_anchors
 
-_SENTENCE_END = re.compile(r"(?<=[.!?])[\"”’')\]]*\s+(?=[\"“‘'(\[]?[A-Z0-9])")
+_SENTENCE_END = re.compile(
+    r"(?<=[.!?])[\"”’')\]*]*\s+(?=(?:[-*•–]+\s+)?[\"“‘'(\[*]*[A-Z0-9])"  # before a capital, maybe of a list
+    r"|\n\s*"  # lines are sentences, too
+    r"|(?<=[。！？])[”’」』）]*\s*"
+)
 _NO_END = re.compile(r"(?:\b(?:Mr|Mrs|Ms|Dr|St|Jr|Sr|vs|etc|No|a\.m|p\.m)|\b[A-Z])\.$")
 
 
@@ -59,7 +63,7 @@ def merge_texts(texts: Sequence[str], windows: Sequence[tuple[float, float]]) ->
     for text, (start, _) in zip(texts, windows, strict=True):
         inside, latest = True, told
         for before, sentence in sentences(shift_anchors(text, start)):
-            gap = max(gap, before, key=len)
+            gap = max(gap, before, key=lambda space: (space.count("\n"), len(space)))
             times = next((anchor.times for anchor in parse_anchors(sentence) if _is_place(anchor)), None)
             if times is not None:
                 inside = times[0] > told
@@ -83,9 +87,9 @@ def sentences(text: str) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     start, gap = 0, " "
     for match in _SENTENCE_END.finditer(text):
-        if not _NO_END.search(text, start, match.start()):
+        if "\n" in match[0] or not _NO_END.search(text, start, match.start()):
             found.append((gap, text[start : match.end()].strip()))
-            start, gap = match.end(), "\n\n"[: match[0].count("\n")] or " "
+            start, gap = match.end(), "\n\n"[: match[0].count("\n")] or " "[: match[0].endswith(" ")]
     return [(gap, sentence) for gap, sentence in [*found, (gap, text[start:].strip())] if sentence]
 
 

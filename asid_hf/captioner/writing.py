@@ -190,7 +190,6 @@ def _generate(
             logits_processor=guards,
             stopping_criteria=stops,
             streamer=streamer,
-            tokenizer=tokenizer,
         )
     said = [ids[start:] for ids, start in zip(whole.tolist(), starts, strict=True)]
     wishes = list(anchors.wishes) if minds else [None] * len(said)

@@ -88,14 +88,21 @@ def caption(
         options=options,
     )
     endpoint = _endpoint(model, base_url, api_key_env, accepts, max_new_tokens, temperature, seed)
-    if endpoint is not None and window is not None:
-        raise InputError("--window is for a model here: a server is shown each video whole.")
+    here = {"--window": window, "--overlap": overlap, "--no-guards": no_guards, "--merge-adapter": merge_adapter}
+    here |= {"--attn-implementation": attn_implementation, "--device-map": device_map, "--dtype": dtype != "auto"}
+    here |= {"--batch-size": batch_size > 1}
+    there = {"--api-key-env": api_key_env, "--ledger": ledger}
+    if foreign := [name for name, given in (here if endpoint else there).items() if given]:
+        kind = "a model here, not for a server" if endpoint else "a server: name it with --base-url"
+        raise InputError(f"{', '.join(foreign)} {'is' if len(foreign) == 1 else 'are'} for {kind}.")
     rows = [(row["video_id"], row["video"]) for row in new_rows(list(find_videos(videos))) if row["video"]]
     loading = {"dtype": dtype, "merge_adapter": merge_adapter}
     loading |= {"attn_implementation": attn_implementation} if attn_implementation else {}
     loading |= {"device_map": device_map} if device_map else {}
     rank, count = processes()
-    with tqdm(total=len(rows[rank::count]), unit="video", desc="captions", disable=rank > 0 or None) as bar:
+    with tqdm(
+        total=len(rows if endpoint else rows[rank::count]), unit="video", desc="captions", disable=rank > 0 or None
+    ) as bar:
 
         def told(row: dict) -> None:
             bar.update()
@@ -117,8 +124,6 @@ def _endpoint(
     seed: int,
 ) -> ModelSpec | None:
     if base_url is None:
-        if api_key_env:
-            raise InputError("--api-key-env belongs to a server: name it with --base-url.")
         return None
     from asid_hf.chat.model_spec import ModelSpec
 

@@ -7,8 +7,6 @@ from typing import Annotated
 
 import typer
 
-from asid_hf.errors import MissingExtraError
-
 
 def export(
     model: Annotated[str, typer.Argument(help="Hub id or folder of a captioner, or of a LoRA adapter over one.")],
@@ -25,10 +23,7 @@ def export(
 
     Exit codes: 0 done; 2 a model or base that does not fit; 4 output; 5 packages missing.
     """
-    try:
-        from asid_hf.captioner import AsidCaptionerForConditionalGeneration
-    except ImportError as error:
-        raise MissingExtraError("exporting a captioner", "captioner") from error
-    loaded = AsidCaptionerForConditionalGeneration.from_pretrained(model, dtype=dtype, merge_adapter=True)
-    loaded.export_omni(output, base, max_shard_size=max_shard_size)
+    from asid_hf.evaluation.captioning import load_captioner
+
+    load_captioner(model, dtype=dtype, merge_adapter=True).export_omni(output, base, max_shard_size=max_shard_size)
     typer.echo(f"written: {output}")

@@ -10,12 +10,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asid_hf.errors import InputError, MissingExtraError
+from asid_hf.errors import CheckpointError, InputError, MissingExtraError
 from asid_hf.evaluation.predictions import Predictions, prompt_id
 from asid_hf.instructions import ANSWERS, SYSTEM_PROMPT, clip_id, draw_instruction
 from asid_hf.schema import ATTRIBUTES, canonical_attributes
 
 if TYPE_CHECKING:
+    from asid_hf.captioner import AsidCaptionerForConditionalGeneration
     from asid_hf.chat.model_spec import ModelSpec
 
 Told = Callable[[dict], None]
@@ -134,7 +135,7 @@ def caption_videos(
         file.close()
 
 
-_PACE = ("batch_size", "num_workers")  # options that change no word
+_PACE = ("num_workers",)  # options that change no word
 AT_ONCE = 512  # captions in memory
 
 
@@ -144,7 +145,8 @@ def _settings(run: CaptionRun, endpoint: ModelSpec | None, loading: dict) -> dic
     told |= {"model": _name(run.model), "system": SYSTEM_PROMPT}
     if endpoint is not None:
         return {**told, "endpoint": endpoint.parameters(), "media": endpoint.media_form()}
-    options = {name: value for name, value in run.options.items() if name not in _PACE}
+    pace = _PACE if run.options.get("do_sample") else (*_PACE, "batch_size")  # a batch draws its words together
+    options = {name: value for name, value in run.options.items() if name not in pace}
     kept = {name: str(value) for name, value in loading.items() if name != "device_map"}
     return {**told, "options": options, "loading": kept}
 
@@ -165,14 +167,45 @@ def processes() -> tuple[int, int]:
     return int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
 
 
+def load_captioner(name: str, **loading: Any) -> AsidCaptionerForConditionalGeneration:
+    """Load a captioner for a command line.
+
+    Args:
+        name: Hub id or folder.
+        **loading: of `from_pretrained`.
+
+    Raises:
+        CheckpointError: it cannot be loaded, for whatever reason transformers and the Hub have.
+        MissingExtraError: the extra `captioner` is not installed.
+
+    Example:
+        >>> load_captioner("no/such/folder")
+        Traceback (most recent call last):
+        ...
+        asid_hf.errors.CheckpointError: The model no/such/folder cannot be loaded: ...
+    """
+    try:
+        from asid_hf.captioner import AsidCaptionerForConditionalGeneration
+    except ImportError as error:
+        raise MissingExtraError("a captioner in this process", "captioner") from error
+    try:
+        return AsidCaptionerForConditionalGeneration.from_pretrained(name, **loading)
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"The model {name} cannot be loaded: {' '.join(str(error).split())[:300]}") from error
+
+
 def _ask_model(left: list, run: CaptionRun, loading: dict, keep: Callable[[str, dict, dict], None]) -> None:
     try:
         import torch
 
-        from asid_hf.captioner import AsidCaptionerForConditionalGeneration
+        from asid_hf.captioner import AsidCaptionerConfig
+        from asid_hf.captioner.caption_request import CaptionRequest
     except ImportError as error:
         raise MissingExtraError("a captioner in this process", "captioner") from error
-    model = AsidCaptionerForConditionalGeneration.from_pretrained(run.model, **loading)
+    asked = {"format": run.format, "instruction": run.instruction, "seed": run.seed, **run.options}
+    CaptionRequest.of(AsidCaptionerConfig(), run.attributes, **asked)  # what is wrong is said before it is loaded
+    model = load_captioner(run.model, **loading)
+
     if "device_map" not in loading and torch.accelerator.is_available():
         device = torch.accelerator.current_accelerator()
         model.to(torch.device(device.type, int(os.environ.get("LOCAL_RANK", "0"))))
@@ -188,11 +221,8 @@ def _ask_model(left: list, run: CaptionRun, loading: dict, keep: Callable[[str, 
         model.caption(
             [video["path"] if video.get("bytes") is None else video for _, video in left[start : start + AT_ONCE]],
             run.attributes,
-            run.format,
-            instruction=run.instruction,
-            seed=run.seed,
             on_caption=partial(done, start),
-            **run.options,
+            **asked,
         )
 
 

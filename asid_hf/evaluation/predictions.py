@@ -165,11 +165,17 @@ def _lock(path: Path) -> Path:
 
 
 def _end_line(path: Path) -> None:
-    """Take off a last line that a killed process did not finish: what is added would become part of it."""
+    """End a last line that is whole, take off one that a killed process did not finish: what is added would join it."""
     if path.exists():
         with open(path, "r+b") as file:
             data = file.read()
-            file.truncate(data.rfind(b"\n") + 1)
+            last = data[data.rfind(b"\n") + 1 :]
+            try:
+                json.loads(last or b"null")
+            except ValueError:
+                file.truncate(len(data) - len(last))
+            else:
+                file.write(b"\n" if last else b"")
 
 
 def key(row: dict) -> tuple[str, str]:
@@ -197,12 +203,14 @@ def read_predictions(path: Path) -> Iterator[dict]:
     """
     with open(path, encoding="utf-8") as file:
         for number, line in enumerate(file, 1):
-            if not line.endswith("\n"):
-                return  # a process was killed while it wrote
+            if not line.strip():
+                continue
             try:
                 row = json.loads(line)
                 key(row)
             except (ValueError, KeyError, TypeError) as error:
+                if not line.endswith("\n"):
+                    return  # a process was killed while it wrote
                 raise InputError(
                     f"{path}, line {number} is no prediction: it has no video_id and prompt_id."
                 ) from error

@@ -94,6 +94,8 @@ def test_a_stream_says_what_a_caption_says(captioner: Any, clips: dict[str, Path
     assert "".join(pieces).strip() == captioner.caption(clips["short"], ["speech"], **options)[0].text
     with pytest.raises(MediaError):
         list(captioner.stream_caption("nowhere.mp4"))
+    with pytest.raises(InputError, match="num_beams=1"):
+        list(captioner.stream_caption(clips["short"], num_beams=2))
 
 
 def test_an_image_is_captioned_too(captioner: Any, tmp_path: Path) -> None:
@@ -113,6 +115,12 @@ def test_what_cannot_be_asked_is_refused_before_anything_is_opened(captioner: An
         ({"format": "xml"}, "Allowed: text, json"),
         ({"window": 5.0, "overlap": 6.0}, "0 <= overlap < window"),
         ({"batch_size": 0}, "batch_size=0"),
+        ({"max_length": 0}, "max_length=0"),
+        ({"max_new_tokens": "8"}, "max_new_tokens='8'"),
+        ({"window": "60"}, "window='60'"),
+        ({"overlap": 3.0}, "overlap=3.0 belongs to a window"),
+        ({"media": {"x": 1}}, "Not of a media budget: x"),
+        ({"stop_strings": ["STOP"]}, "No options of caption(): stop_strings"),
         ({"colour": 1}, "No options of caption(): colour"),
     ):
         with pytest.raises(InputError) as caught:

@@ -231,6 +231,12 @@ def test_weights_that_are_missing_or_foreign_are_an_error(
         type(captioner).from_pretrained(tmp_path)
 
 
+def test_a_model_without_a_processor_says_so(captioner: Any, clip: Path, tmp_path: Path) -> None:
+    captioner.save_pretrained(tmp_path)
+    with pytest.raises(CheckpointError, match=r"processor\.save_pretrained"):
+        type(captioner).from_pretrained(tmp_path).caption(clip)
+
+
 def test_another_kind_of_model_is_refused(captioner: Any, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "llama"}')
     with pytest.raises(InputError, match="is a llama model"):

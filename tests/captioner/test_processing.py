@@ -234,6 +234,10 @@ def test_what_cannot_be_done_is_said(processor: Any, tmp_path: Path) -> None:
         ({"videos": [{"frames": frames.astype(float), "fps": 2}]}, "uint8"),
         ({"videos": [{"frames": frames, "fps": 2, "audio": np.zeros(100), "sampling_rate": 8000}]}, "8000 Hz"),
         ({"videos": [{"frames": frames, "frame_times": [0, 2, 1, 3]}]}, "rising"),
+        ({"videos": [{"frames": frames, "frame_times": [0, 1, 2, float("nan")]}]}, "rising"),
+        ({"videos": [{"frames": frames, "fps": float("inf")}]}, "fps=inf"),
+        ({"videos": [path], "padding": "max_length"}, "to the longest row"),
+        ({"videos": [path], "truncation": True}, "truncation=True: here it is False"),
         ({"videos": [path], "padding_side": "up"}, 'Allowed: "left", "right"'),
     ):
         with pytest.raises(InputError) as caught:
@@ -246,6 +250,25 @@ def test_what_cannot_be_done_is_said(processor: Any, tmp_path: Path) -> None:
     assert lost.value.reason == "not_found"
     with pytest.raises(MediaError, match="The image cannot be read"):
         processor(prompt(processor, "image"), images=[str(tmp_path / "no.png")])
+
+
+def test_arguments_by_modality_are_taken_as_other_processors_take_them(processor: Any, tmp_path: Path) -> None:
+    import torch
+
+    path = make_clip(tmp_path / "a.mp4", 2.0, tone=300.0)
+    texts = [prompt(processor, "video"), prompt(processor, "video", words="Describe the sound of the clip.")]
+    plain = processor(texts, videos=[path, path], padding_side="right", max_frames=4, **SMALL)
+    nested = processor(
+        texts,
+        videos=[path, path],
+        text_kwargs={"padding": True, "padding_side": "right"},
+        videos_kwargs={"max_frames": 4, "seconds_per_chunk": 2.0, **SMALL},
+        audio_kwargs={"sampling_rate": 16000},
+        common_kwargs={"return_tensors": "pt"},
+    )
+    assert all(torch.equal(plain[name], nested[name]) for name in plain)
+    sound = np.sin(np.arange(16000) / 9).astype(np.float32)  # sound that is decoded already, as it comes
+    assert processor(prompt(processor, "audio"), audio=[sound])["input_features"].shape == (1, 128, 100)
 
 
 def test_a_conversation_may_hold_several_clips(processor: Any, tmp_path: Path) -> None:

@@ -74,6 +74,14 @@ def test_sentences_end_where_they_end() -> None:
     ]
 
 
+def test_lists_and_other_scripts_lose_nothing() -> None:
+    windows = [(0.0, 10.0), (8.0, 18.0)]
+    assert merge_texts(["At 9s, a.", "- At 1s, b.\n- At 5s, c."], windows) == "At 9s, a.\n- At 13s, c."
+    assert merge_texts(["At 9s, a.", "* **At 1s**, b. * **At 5s**, c."], windows) == "At 9s, a. * **At 13s**, c."
+    assert merge_texts(["no capital\nat 9s, a", "at 1s, b\nat 5s, c"], windows) == "no capital\nat 9s, a\nat 13s, c"
+    assert sentences("他坐下。狗叫了！「好。」") == [(" ", "他坐下。"), ("", "狗叫了！"), ("", "「好。」")]
+
+
 def test_paragraphs_of_windows_stay_paragraphs() -> None:
     texts = ["A hall. At 3s, he waves.\n\nAt 18s, he sits.", "At 2s, he sits.\n\nAt 9s, he reads.\nAt 12s, he smiles."]
     merged = merge_texts(texts, [(0.0, 20.0), (15.0, 35.0)])
@@ -82,4 +90,4 @@ def test_paragraphs_of_windows_stay_paragraphs() -> None:
 
 def test_a_clip_a_hair_longer_than_a_window_is_not_looked_at_twice() -> None:
     assert windows_of(60.5, 60.0, 5.0) == [(0.0, 60.0), (55.0, 60.5)]
-    assert windows_of(60 + 1 / 90_000, 60.0, 5.0) == [(0.0, 60.0), (55.0, 60 + 1 / 90_000)]
+    assert windows_of(60 + 1 / 90_000, 60.0, 5.0) == [(0.0, 60.0), (55.0, 60.0)]

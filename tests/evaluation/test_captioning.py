@@ -93,8 +93,11 @@ def test_a_run_keeps_few_captions_in_memory_and_loses_none(
 def test_what_cannot_be_carried_out_is_said(asid_here: Asid, folder: Path, tmp_path: Path) -> None:
     for words, code, said in (
         (["--attributes", "weather"], 2, "'weather' is no attribute"),
-        (["--api-key-env", "KEY"], 2, "--base-url"),
+        (["--api-key-env", "KEY"], 2, "--api-key-env is for a server"),
         (["--base-url", "http://127.0.0.1:9/v1", "--window", "9"], 2, "--window is for a model here"),
+        (["--base-url", "http://127.0.0.1:9/v1", "--no-guards", "--dtype", "float16"], 2, "--no-guards, --dtype are"),
+        ([], 2, "The model m cannot be loaded"),
+        (["--overlap", "3"], 2, "overlap=3.0 belongs to a window"),
     ):
         told = asid_here("caption", folder, "--model", "m", "-o", tmp_path / "out.jsonl", *words)
         assert (told.returncode, said in told.stderr) == (code, True), told.stderr
@@ -108,6 +111,9 @@ def test_a_captioner_is_exported_from_the_command_line(
     told = asid_here("export", saved, "--base", omni, "-o", tmp_path / "omni")
     assert told.returncode == 0, told.stderr
     assert (tmp_path / "omni" / "spk_dict.pt").is_file()
+    for words in (["nowhere", "--base", omni], [saved, "--base", "no/where/at/all"], [saved, "--dtype", "many"]):
+        wrong = asid_here("export", *words, "-o", tmp_path / "wrong")
+        assert (wrong.returncode, wrong.stderr.count("Traceback")) == (2, 0), wrong.stderr
     again = asid_here("export", saved, "--base", omni, "-o", tmp_path / "omni")
     assert (again.returncode, "not empty" in again.stderr) == (4, True)
 

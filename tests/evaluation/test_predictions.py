@@ -116,3 +116,15 @@ def test_prompts_have_names_that_tell_them_apart() -> None:
         prompt_id(["speech"], "text", 0, "Tell me more."),
     }
     assert len(names) == 5
+
+
+def test_what_an_editor_does_to_a_file_loses_no_row(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    with_settings = {**row("a"), "settings": Predictions(tmp_path / "other.jsonl", {}).settings}
+    path.write_text("\n" + json.dumps(with_settings) + "\n\n" + json.dumps({**with_settings, "video_id": "b"}))
+    file = Predictions(path, {})
+    assert file.done == {("a", "p"), ("b", "p")}
+    file.add(row("c"))
+    file.finish([("a", "p"), ("b", "p"), ("c", "p")])
+    file.close()
+    assert [one["video_id"] for one in read_predictions(path)] == ["a", "b", "c"]
