@@ -143,8 +143,10 @@ def load_adapter(
     return model.eval()
 
 
-def save_adapter(model: PreTrainedModel, folder: str | os.PathLike) -> None:
+def save_adapter(model: PreTrainedModel, folder: str | os.PathLike, state_dict: dict | None = None) -> None:
     """Save the adapter that lies over a captioner, as peft lays one out.
+
+    `state_dict`: the weights to save, where they are not all in this process; by default the model's own.
 
     Not by way of transformers: 5.24 asks for a peft that is not out.
 
@@ -160,7 +162,7 @@ def save_adapter(model: PreTrainedModel, folder: str | os.PathLike) -> None:
         raise InputError(f"The captioner has adapters {', '.join(model.peft_config)}. Save them by peft.")
     os.makedirs(folder, exist_ok=True)
     ((name, config),) = model.peft_config.items()
-    weights = get_peft_model_state_dict(model, adapter_name=name)
+    weights = get_peft_model_state_dict(model, state_dict, adapter_name=name)
     kept = {f"base_model.model.{key}": weight.detach().cpu().contiguous() for key, weight in weights.items()}
     save_file(kept, Path(folder, ADAPTER), metadata={"format": "pt"})
     config.save_pretrained(folder)

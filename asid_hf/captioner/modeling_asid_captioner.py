@@ -181,7 +181,7 @@ class AsidCaptionerForConditionalGeneration(CarriesCode, Qwen2_5OmniThinkerForCo
         elif kwargs.get("push_to_hub"):
             raise InputError("An adapter is saved by itself: leave push_to_hub out, and call model.push_to_hub().")
         elif kwargs.get("is_main_process", True):
-            save_adapter(self, save_directory)
+            save_adapter(self, save_directory, kwargs.get("state_dict"))
 
     @property
     def processor(self) -> AsidCaptionerProcessor:
