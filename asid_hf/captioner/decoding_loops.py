@@ -239,12 +239,12 @@ class LoopBreak(LogitsProcessor):
             >>> LoopBreak.__call__.__name__
             '__call__'
         """
-        for row, length, loop in self._watch.look(input_ids, self._broken, self._waiting):
+        waiting, self._waiting = self._waiting, set()
+        for row, length, loop in self._watch.look(input_ids, self._broken, waiting):
             ids = self._closing(row, input_ids) if callable(self._closing) else self._closing
             if not ids:  # looked at again with the next token
                 self._waiting.add(row)
                 continue
-            self._waiting.discard(row)
             self._broken[row] = length
             self.loops.setdefault(row, []).append(loop)
             scores = scores.clone()
