@@ -171,7 +171,7 @@ def is_file(clip: Any) -> bool:
 
 
 def is_image(clip: Any) -> bool:
-    """Whether a still image was given, not a clip: a PIL image, bytes that begin like one, or a file called like one.
+    r"""Whether a still image was given, not a clip: a PIL image, bytes that begin like one, or a file called like one.
 
     Example:
         >>> is_image("a.jpg"), is_image("a.mp4"), is_image({"bytes": b"\xff\xd8\xff", "path": None})
