@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from asid_hf.chat.model_spec import ModelSpec
 
 Told = Callable[[dict], None]
+AT_ONCE = 512  # captions in memory
 
 
 @dataclass(frozen=True)
@@ -135,17 +136,13 @@ def caption_videos(
         file.close()
 
 
-_PACE = ("num_workers",)  # options that change no word
-AT_ONCE = 512  # captions in memory
-
-
 def _settings(run: CaptionRun, endpoint: ModelSpec | None, loading: dict) -> dict:
     """All that can change what the model says."""
     told = {name: value for name, value in asdict(run).items() if name not in ("options", "model")}
     told |= {"model": _name(run.model), "system": SYSTEM_PROMPT}
     if endpoint is not None:
         return {**told, "endpoint": endpoint.parameters(), "media": endpoint.media_form()}
-    pace = _PACE if run.options.get("do_sample") else (*_PACE, "batch_size")  # a batch draws its words together
+    pace = {"num_workers"} if run.options.get("do_sample") else {"num_workers", "batch_size"}  # a batch draws together
     options = {name: value for name, value in run.options.items() if name not in pace}
     kept = {name: str(value) for name, value in loading.items() if name != "device_map"}
     return {**told, "options": options, "loading": kept}
