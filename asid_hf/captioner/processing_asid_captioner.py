@@ -7,7 +7,7 @@ with and without sound, and clips that are fitted into a context instead of bein
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -139,7 +139,13 @@ class AsidCaptionerProcessor(CarriesCode, Qwen2_5OmniProcessor):
         return self.batch(rows, padding=padding, padding_side=padding_side, return_metadata=return_metadata)
 
     def row(
-        self, text: str, media: dict[str, Iterator], max_length: int | None = None, dtype: Any = None, **options: Any
+        self,
+        text: str,
+        media: dict[str, Iterator],
+        max_length: int | None = None,
+        dtype: Any = None,
+        opener: Callable = as_clip,
+        **options: Any,
     ) -> Row:
         """One text and its media, not yet in a batch: for those who prepare rows ahead.
 
@@ -147,6 +153,7 @@ class AsidCaptionerProcessor(CarriesCode, Qwen2_5OmniProcessor):
             text: with places for media.
             media: "image", "video" and "audio" -> iterators that give what fills them.
             max_length, dtype, **options: as in `__call__`.
+            opener: opens clips, with the arguments of `clips.as_clip`: for those who keep opened ones.
 
         Returns:
             The row; `batch` puts several together.
@@ -175,7 +182,7 @@ class AsidCaptionerProcessor(CarriesCode, Qwen2_5OmniProcessor):
                 row.add_text(before).add_image(next(shown), self.image_token_id)
                 continue
             hearing = {"audio": hears if kind == "video" else True, "frames": kind == "video"}
-            fill = as_clip(next(media[kind]), budget, options.get("fps"), room, **opening, **hearing)
+            fill = opener(next(media[kind]), budget, options.get("fps"), room, **opening, **hearing)
             done += self._add_clip(row, before, behind, fill, kind == "video", hears or kind == "audio")
         return row.add_text(ids[done:])
 

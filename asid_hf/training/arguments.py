@@ -1,0 +1,206 @@
+"""The arguments of a training run: what TRL's own have, and what clips and attributes need beside them."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from contextlib import redirect_stderr
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from trl import ModelConfig, SFTConfig, TrlParser
+
+from asid_hf.captioner.configuration_asid_captioner import MEDIA
+from asid_hf.errors import InputError
+from asid_hf.media_budget import Budget
+from asid_hf.training.formatting import INSTRUCTIONS
+from asid_hf.training.freezing import TRAINABLE
+
+ENTRY = {"path": str, "name": str, "split": str, "weight": float, "limit": int}
+"""Keys of a dataset with a meaning of their own; all others are arguments of `load_dataset`."""
+
+
+@dataclass
+class CaptionerArguments:
+    """Which data are trained on and how clips are read.
+
+    Attributes are described by `recipes/sft.py --help`.
+
+    Raises:
+        InputError: a value that is not allowed.
+
+    Example:
+        >>> CaptionerArguments(datasets=[{"path": "asid-1m", "name": "single_attribute"}]).max_lost
+        0.01
+    """
+
+    datasets: list[dict[str, Any]] = field(
+        default_factory=list,
+        metadata={
+            "help": "Datasets to train on, each with `path` and the other arguments of load_dataset (name, data_dir, "
+            "videos, max_duration, ...), and `weight`: how often its rows come in an epoch (0.5: half of them, 2: "
+            "twice; of streams: its share), `limit`: rows at most."
+        },
+    )
+    eval_datasets: list[dict[str, Any]] = field(
+        default_factory=list,
+        metadata={
+            "help": "Datasets that are held out, in the same form. The loss is told for each attribute asked for."
+        },
+    )
+    eval_rows: int = field(default=64, metadata={"help": "Most held-out rows for each attribute."})
+    streaming: bool = field(
+        default=False,
+        metadata={"help": "Read the datasets as streams. Needs max_steps; resuming repeats no order exactly."},
+    )
+    instructions: str = field(
+        default="pool",
+        metadata={
+            "help": "Where a row asks for attributes: draw its instruction from the pools that captioning draws from "
+            "(pool), or keep its own (given).",
+            "choices": list(INSTRUCTIONS),
+        },
+    )
+    instruction_seed: int = field(default=0, metadata={"help": "Seed of the drawn instructions."})
+    trainable: list[str] = field(
+        default_factory=lambda: list(TRAINABLE),
+        metadata={"help": "Modules that are trained, by name; all others are frozen. With use_peft LoRA alone is."},
+    )
+    merge_adapter: bool = field(
+        default=False, metadata={"help": "With use_peft: save a copy with the adapter merged, in OUTPUT_DIR/merged."}
+    )
+    load_audio_from_video: bool = field(default=True, metadata={"help": "Whether clips are heard."})
+    fps: float = field(default=MEDIA["fps"], metadata={"help": "Frames a second taken of a clip."})
+    min_frames: int = field(default=MEDIA["min_frames"], metadata={"help": "Least frames taken of a clip."})
+    max_frames: int = field(default=MEDIA["max_frames"], metadata={"help": "Most frames taken of a clip."})
+    min_pixels: int = field(default=MEDIA["min_pixels"], metadata={"help": "Least pixels of a frame."})
+    frame_pixels: int = field(default=MEDIA["frame_pixels"], metadata={"help": "Most pixels of a frame."})
+    total_pixels: int = field(
+        default=MEDIA["total_pixels"], metadata={"help": "Most pixels of a clip's frames together, counted in pairs."}
+    )
+    clip_cache_mb: int = field(default=256, metadata={"help": "Decoded clips kept in each worker, in MB."})
+    plan: bool = field(
+        default=True,
+        metadata={"help": "Look at every row before the first step: tokens, what is fitted, what would be lost."},
+    )
+    plan_workers: int = field(default=1, metadata={"help": "Processes that look."})
+    max_lost: float = field(
+        default=0.01,
+        metadata={
+            "help": "Refuse to start if more than this share of the rows cannot be trained on, and end where as many "
+            "fail."
+        },
+    )
+    sample_captions: int = field(
+        default=4, metadata={"help": "Held-out clips captioned at each evaluation, into OUTPUT_DIR/samples.jsonl."}
+    )
+
+    def __post_init__(self) -> None:
+        Budget(**self.media)
+        for name in ("datasets", "eval_datasets"):
+            for entry in getattr(self, name):
+                _check_entry(name, entry)
+        for name, least in (("eval_rows", 1), ("clip_cache_mb", 0), ("plan_workers", 1), ("sample_captions", 0)):
+            if getattr(self, name) < least:
+                raise InputError(f"{name}={getattr(self, name)}. It has to be {least} or more.")
+        if not 0 <= self.max_lost <= 1:
+            raise InputError(f"max_lost={self.max_lost} is no share: give a number from 0 to 1.")
+
+    @property
+    def media(self) -> dict[str, Any]:
+        """The media budget."""
+        return {name: getattr(self, name) for name in MEDIA}
+
+
+@dataclass
+class CaptionerSFTConfig(SFTConfig):
+    """TRL's `SFTConfig` with what clips need: rows stay as they are until they are put into a batch.
+
+    Raises:
+        InputError: an option of TRL that clips do not allow.
+
+    Example:
+        >>> CaptionerSFTConfig("out", use_cpu=True, bf16=False).max_length
+        16384
+    """
+
+    max_length: int | None = field(
+        default=16384,
+        metadata={"help": "Most tokens of a row with its clip, which is fitted into it: resolution, then rate."},
+    )
+    remove_unused_columns: bool = field(default=False, metadata={"help": "Rows are needed whole: leave it false."})
+    train_sampling_strategy: str = field(
+        default="group_by_length",
+        metadata={
+            "help": "Order of the rows: group_by_length (rows of like length in a batch, in a seeded order), random, "
+            "sequential."
+        },
+    )
+    dataloader_num_workers: int = field(
+        default=2, metadata={"help": "Processes that decode clips ahead; 0: none, between the steps."}
+    )
+    learning_rate: float = field(default=2e-5, metadata={"help": "The initial learning rate."})
+    lr_scheduler_type: str = field(default="cosine", metadata={"help": "The scheduler of the learning rate."})
+
+    def __post_init__(self) -> None:
+        for name in ("packing", "padding_free", "eval_packing"):
+            if getattr(self, name):
+                raise InputError(f"{name}=true: rows with clips are not packed. Leave it out.")
+        if self.remove_unused_columns:
+            raise InputError("remove_unused_columns=true would take the clips away. Leave it out.")
+        self.dataset_kwargs = {**(self.dataset_kwargs or {}), "skip_prepare_dataset": True}
+        super().__post_init__()
+
+
+def read_recipe(
+    config: str | Path | None = None, overrides: Sequence[str] = ()
+) -> tuple[CaptionerArguments, CaptionerSFTConfig, ModelConfig]:
+    """Read a recipe and what the command line says otherwise.
+
+    Args:
+        config: a YAML file; None: the command line alone.
+        overrides: of the command line, ["--max_steps", "10"].
+
+    Returns:
+        What is trained on, how, and which model.
+
+    Raises:
+        InputError: a file that cannot be read, a key that is none, a value that is not allowed.
+
+    Example:
+        >>> read_recipe("recipes/tiny/stage1.yaml")[1].num_train_epochs  # doctest: +SKIP
+        1
+    """
+    parser = TrlParser((CaptionerArguments, CaptionerSFTConfig, ModelConfig))
+    told = [] if config is None else ["--config", str(config)]
+    errors = io.StringIO()
+    try:
+        with redirect_stderr(errors):
+            data, training, model = parser.parse_args_and_config([*told, *overrides], fail_with_unknown_args=True)
+    except OSError as error:
+        raise InputError(f"The recipe {config} cannot be read: {error.strerror}.") from error
+    except SystemExit as error:
+        if error.code == 0:  # --help
+            raise
+        said = errors.getvalue().strip().rpartition("error: ")[2]
+        raise InputError(f"The command line: {said}. See --help.") from None
+    except (ValueError, TypeError) as error:
+        raise InputError(f"The recipe {config}: {error}") from error
+    if not data.datasets:
+        raise InputError("No datasets. Name one or more under `datasets`, each with its `path`.")
+    if not model.model_name_or_path:
+        raise InputError("No model. Give model_name_or_path: a Qwen2.5-Omni, a captioner, or the stage before.")
+    return data, training, model
+
+
+def _check_entry(name: str, entry: Any) -> None:
+    if not isinstance(entry, dict) or not isinstance(entry.get("path"), str):
+        raise InputError(f"{name}: {entry!r} is no dataset: give a mapping with `path` and arguments of load_dataset.")
+    for key, kind in ENTRY.items():
+        value = entry.get(key)
+        if value is not None and not isinstance(value, (int, float) if kind is float else kind):
+            raise InputError(f"{name}: {key}={value!r} of {entry['path']} is to be of type {kind.__name__}.")
+    for key in ("weight", "limit"):
+        if entry.get(key) is not None and not entry[key] > 0:
+            raise InputError(f"{name}: {key}={entry[key]} of {entry['path']} has to be over 0.")

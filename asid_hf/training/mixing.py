@@ -1,0 +1,112 @@
+"""The datasets of a recipe, loaded, formatted and mixed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import asid_hf  # noqa: F401  (makes load_dataset("asid-1m") known)
+from asid_hf.errors import InputError
+from asid_hf.schema import ATTRIBUTES
+from asid_hf.training.arguments import ENTRY, CaptionerArguments
+from asid_hf.training.formatting import Formatting, training_features
+
+if TYPE_CHECKING:
+    from datasets import Dataset, IterableDataset
+
+STREAM_BUFFER = 1000  # rows of a stream that are shuffled among each other
+
+
+def load_rows(arguments: CaptionerArguments, seed: int = 0) -> Dataset | IterableDataset:
+    """The rows to train on.
+
+    Args:
+        arguments: `datasets`, `streaming`, and how instructions are drawn.
+        seed: of which rows come where a weight is no whole number, and of a stream's order.
+
+    Returns:
+        Training rows, see `formatting.training_features`: each dataset's one after the other (a stream's mixed).
+
+    Raises:
+        InputError: a dataset that cannot be loaded as it is described.
+
+    Example:
+        >>> load_rows(arguments)[0]["attributes"]  # doctest: +SKIP
+        ['speech']
+    """
+    from datasets import concatenate_datasets, interleave_datasets
+
+    loaded = [load_entry(entry, arguments) for entry in arguments.datasets]
+    weights = [float(entry.get("weight", 1)) for entry in arguments.datasets]
+    if arguments.streaming:
+        shares = [weight / sum(weights) for weight in weights]
+        mixed = interleave_datasets(loaded, probabilities=shares, seed=seed, stopping_strategy="all_exhausted")
+        return mixed.shuffle(seed=seed, buffer_size=STREAM_BUFFER)
+    return concatenate_datasets([_weighted(*one, seed) for one in zip(loaded, weights, strict=True)])
+
+
+def load_held_out(arguments: CaptionerArguments) -> dict[str, Dataset]:
+    """The held-out rows, by what they ask for: one attribute's name, "several", "all", "json" or "general".
+
+    Example:
+        >>> sorted(load_held_out(arguments))  # doctest: +SKIP
+        ['camera', 'speech']
+    """
+    from datasets import concatenate_datasets
+
+    entries = arguments.eval_datasets
+    if not entries:
+        return {}
+    rows = concatenate_datasets([load_entry({**entry, "streaming": False}, arguments) for entry in entries])
+    rows = rows.filter(lambda refused: refused is None, input_columns="refused")
+    kinds = [_kind(*row) for row in zip(rows["attributes"], rows["form"], strict=True)]
+    places: dict[str, list[int]] = {}
+    for place, kind in enumerate(kinds):
+        places.setdefault(kind, []).append(place)
+    most = arguments.eval_rows
+    return {kind: rows.select(own[:most]) for kind, own in sorted(places.items(), key=lambda one: _ORDER[one[0]])}
+
+
+def load_entry(entry: Mapping[str, Any], arguments: CaptionerArguments) -> Dataset | IterableDataset:
+    """One dataset's training rows.
+
+    Raises:
+        InputError: it cannot be loaded, or its rows are none to train on.
+    """
+    from datasets import load_dataset
+
+    loading = {key: value for key, value in entry.items() if key not in ENTRY or key in ("path", "name")}
+    if entry["path"] == "asid-1m":
+        loading.setdefault("with_video", True)
+    loading = {"split": entry.get("split", "train"), "streaming": arguments.streaming, **loading}
+    try:
+        rows = load_dataset(**loading)
+    except (ValueError, FileNotFoundError, TypeError) as error:
+        raise InputError(f"The dataset {entry['path']} cannot be loaded: {error}") from error
+    if entry.get("limit") is not None:
+        rows = rows.take(entry["limit"])
+    formatting = Formatting(arguments.instructions, arguments.instruction_seed)
+    told = {} if loading["streaming"] else {"desc": f"Reading {entry['path']}"}
+    return rows.map(formatting, batched=True, remove_columns=rows.column_names, features=training_features(), **told)
+
+
+def _weighted(rows: Dataset, weight: float, seed: int) -> Dataset:
+    """Rows as often as their weight says; a part of them is drawn."""
+    if weight == 1:
+        return rows
+    whole, part = divmod(weight, 1)
+    drawn = np.random.default_rng(seed).permutation(len(rows))[: round(part * len(rows))]
+    return rows.select([*list(range(len(rows))) * int(whole), *sorted(drawn.tolist())])
+
+
+def _kind(attributes: list[str], form: str) -> str:
+    if not attributes:
+        return "general"
+    if form == "json":
+        return "json"
+    return attributes[0] if len(attributes) == 1 else "all" if len(attributes) == len(ATTRIBUTES) else "several"
+
+
+_ORDER = {name: place for place, name in enumerate((*ATTRIBUTES, "several", "all", "json", "general"))}

@@ -1,0 +1,223 @@
+"""One stage of training, from a recipe to a saved captioner. `recipes/sft.py` is the script that runs it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import fields
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from accelerate import PartialState
+from datasets import Dataset
+from transformers import set_seed
+from transformers.trainer_utils import get_last_checkpoint
+
+from asid_hf.captioner import AsidCaptionerForConditionalGeneration, AsidCaptionerProcessor
+from asid_hf.errors import InputError
+from asid_hf.training.arguments import CaptionerArguments, CaptionerSFTConfig
+from asid_hf.training.collator import OmniCollator
+from asid_hf.training.freezing import check_frozen, count_parts, freeze, lora_targets, table
+from asid_hf.training.mixing import load_held_out, load_rows
+from asid_hf.training.plan import check_plan, keep, make_plan, measured
+from asid_hf.training.samples import SampleCaptions
+from asid_hf.training.trainer import CaptionerTrainer
+
+if TYPE_CHECKING:
+    from peft import LoraConfig
+    from trl import ModelConfig
+
+PACKAGES = ("asid_hf", "transformers", "trl", "peft", "accelerate", "datasets", "torch")
+MERGED = "merged"
+
+
+def train(data: CaptionerArguments, training: CaptionerSFTConfig, model: ModelConfig) -> CaptionerTrainer:
+    """Train one stage: data, plan, model, what is frozen, steps, and all that is saved.
+
+    Args:
+        data, training, model: of `arguments.read_recipe`.
+
+    Returns:
+        The trainer, when it is done.
+
+    Raises:
+        InputError: a recipe that cannot be carried out, or more rows lost than it allows.
+
+    Example:
+        >>> train(*read_recipe("recipes/tiny/stage1.yaml"))  # doctest: +SKIP
+    """
+    set_seed(training.seed)
+    processor = load_processor(data, model)
+    rows, plan = planned_rows(data, training, model)
+    held_out = load_held_out(data)
+    captioner = load_captioner(data, model)
+    captioner.processor = processor
+    lora = lora_config(captioner, model)
+    if lora is None:
+        check_frozen(freeze(captioner, data.trainable), lora=False)
+    options = {"max_length": training.max_length, "media": data.media, "seed": training.seed}
+    options |= {"load_audio_from_video": data.load_audio_from_video, "cache_bytes": data.clip_cache_mb << 20}
+    trainer = CaptionerTrainer(
+        model=captioner,
+        args=training,
+        data_collator=OmniCollator(processor, replacements=rows if isinstance(rows, Dataset) else None, **options),
+        train_dataset=rows,
+        eval_dataset=held_out or None,
+        processing_class=processor,
+        peft_config=lora,
+        max_lost=data.max_lost,
+    )
+    parts = count_parts(trainer.model)
+    check_frozen(parts, lora=lora is not None)
+    trainer.facts = facts_of(data, training, model, rows, plan, parts)
+    if PartialState().is_main_process:
+        print(table(parts), flush=True)
+    if held_out and data.sample_captions:
+        samples = [row for rows in held_out.values() for row in rows.select([0]) if row["video"] is not None]
+        trainer.add_callback(SampleCaptions(samples[: data.sample_captions], trainer, **sample_options(data)))
+    trainer.train(resume_from_checkpoint=checkpoint_of(training))
+    trainer.save_model(training.output_dir)
+    trainer.create_model_card()
+    if lora is not None and data.merge_adapter:
+        save_merged(trainer, model)
+    if trainer.ended_for:
+        raise InputError(trainer.ended_for)
+    if training.push_to_hub:
+        trainer.push_to_hub()
+    return trainer
+
+
+def load_processor(data: CaptionerArguments, model: ModelConfig) -> AsidCaptionerProcessor:
+    """The processor of the model that a stage starts from, with the recipe's media budget."""
+    processor = AsidCaptionerProcessor.from_pretrained(model.model_name_or_path, revision=model.model_revision)
+    processor.media = dict(data.media)
+    return processor
+
+
+def load_captioner(data: CaptionerArguments, model: ModelConfig) -> AsidCaptionerForConditionalGeneration:
+    """The model that a stage starts from: a Qwen2.5-Omni, a captioner, or one with an adapter, which is merged."""
+    captioner = AsidCaptionerForConditionalGeneration.from_pretrained(
+        model.model_name_or_path,
+        revision=model.model_revision,
+        dtype=model.dtype or "float32",
+        attn_implementation=model.attn_implementation,
+        merge_adapter=True,
+    )
+    captioner.config.media = dict(data.media)  # what it was trained with is what it is used with
+    return captioner
+
+
+def planned_rows(data: CaptionerArguments, training: CaptionerSFTConfig, model: ModelConfig) -> tuple[Any, Any]:
+    """The rows to train on, each with its length, and the plan; of streams nothing is known before.
+
+    Raises:
+        InputError: more of them are lost than `max_lost` allows, or a stream without `max_steps`.
+    """
+    with PartialState().local_main_process_first():  # the others read what the first one has cached
+        rows = load_rows(data, training.seed)
+        if not isinstance(rows, Dataset):
+            if training.max_steps <= 0:
+                raise InputError("A stream has no length: set max_steps.")
+            return rows, None
+        rows = measured(rows, data, training, model.model_name_or_path, model.model_revision)
+    plan = make_plan(rows, data, training, PartialState().num_processes)
+    if PartialState().is_main_process:
+        print(plan.render(), flush=True)
+    check_plan(plan, data.max_lost)
+    return keep(rows), plan
+
+
+def lora_config(captioner: AsidCaptionerForConditionalGeneration, model: ModelConfig) -> LoraConfig | None:
+    """LoRA on the linear layers of the language model, or None where the recipe does not use it."""
+    if not model.use_peft:
+        return None
+    from peft import LoraConfig
+
+    return LoraConfig(
+        r=model.lora_r,
+        lora_alpha=model.lora_alpha,
+        lora_dropout=model.lora_dropout,
+        target_modules=lora_targets(captioner, model.lora_target_modules),
+        use_rslora=model.use_rslora,
+        use_dora=model.use_dora,
+        task_type="CAUSAL_LM",
+    )
+
+
+def checkpoint_of(training: CaptionerSFTConfig) -> str | None:
+    """Where a run goes on: the folder that `resume_from_checkpoint` names; of "true" the last one in the output.
+
+    Raises:
+        InputError: it is not there.
+    """
+    wanted = training.resume_from_checkpoint
+    if not wanted or str(wanted).lower() == "false":
+        return None
+    if str(wanted).lower() != "true":
+        if not os.path.isdir(wanted):
+            raise InputError(f"resume_from_checkpoint={wanted} is no folder of a checkpoint. Give one, or true.")
+        return str(wanted)
+    return get_last_checkpoint(training.output_dir) if os.path.isdir(training.output_dir) else None
+
+
+def save_merged(trainer: CaptionerTrainer, model: ModelConfig) -> None:
+    """Save a copy with the adapter merged: read anew, for the weights may be spread over processes."""
+    trainer.accelerator.wait_for_everyone()
+    if not trainer.is_world_process_zero():
+        return
+    folder = Path(trainer.args.output_dir)
+    merged = AsidCaptionerForConditionalGeneration.from_pretrained(
+        folder, base=model.model_name_or_path, merge_adapter=True, dtype=model.dtype or "float32"
+    )
+    merged.config.media = dict(trainer.processing_class.media)
+    merged.save_pretrained(folder / MERGED)
+    trainer.processing_class.save_pretrained(folder / MERGED)
+
+
+def sample_options(data: CaptionerArguments) -> dict[str, Any]:
+    """How sample captions are written: as in use, but short."""
+    return {"max_new_tokens": 512, "load_audio_from_video": data.load_audio_from_video, "seed": data.instruction_seed}
+
+
+def facts_of(
+    data: CaptionerArguments, training: CaptionerSFTConfig, model: ModelConfig, rows: Any, plan: Any, parts: list
+) -> dict[str, Any]:
+    """What the card tells: nothing of this machine, and no secret."""
+    source = model.model_name_or_path
+    return {
+        "name": training.hub_model_id or Path(training.output_dir).resolve().name,
+        "base_model": None if os.path.isdir(source) else source,
+        "datasets": [_dataset_facts(entry) for entry in data.datasets],
+        "arguments": _set_by_recipe(training) | _set_by_recipe(data),
+        "parts": [list(part) for part in parts],
+        "lora": {"r": model.lora_r, "alpha": model.lora_alpha} if model.use_peft else None,
+        "plan": plan.to_dict() if plan is not None else None,
+        "versions": {name: version(name) for name in PACKAGES},
+    }
+
+
+def _dataset_facts(entry: dict) -> dict[str, Any]:
+    path = entry["path"]
+    hub = "AudioVisual-Caption/ASID-1M" if path == "asid-1m" and not entry.get("data_dir") else path
+    local = os.path.exists(path) or (path == "asid-1m" and entry.get("data_dir"))
+    return {
+        "path": Path(path).name if os.path.exists(path) else path,
+        "name": entry.get("name"),
+        "hub": None if local or "/" not in hub else hub,
+        "weight": entry.get("weight", 1),
+    }
+
+
+_TOLD = (
+    *("learning_rate", "lr_scheduler_type", "warmup_steps", "num_train_epochs", "max_steps", "max_length", "bf16"),
+    *("per_device_train_batch_size", "gradient_accumulation_steps", "gradient_checkpointing", "weight_decay", "seed"),
+    *("instructions", "instruction_seed", "trainable", "load_audio_from_video", "fps", "min_frames", "max_frames"),
+    *("min_pixels", "frame_pixels", "total_pixels"),
+)
+
+
+def _set_by_recipe(arguments: Any) -> dict[str, Any]:
+    told = {one.name: getattr(arguments, one.name) for one in fields(arguments) if one.name in _TOLD}
+    if told.get("max_steps", -1) > 0:
+        del told["num_train_epochs"]  # which it overrules
+    return {name: getattr(value, "value", value) for name, value in told.items()}

@@ -1,0 +1,1 @@
+"""The model card of a trained captioner: its body, filled in by `asid_hf.training.card`."""

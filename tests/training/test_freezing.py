@@ -1,0 +1,75 @@
+"""What is trained: by name, counted on models of real size, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from real_sizes import meta_captioner
+
+from asid_hf.errors import InputError
+from asid_hf.training.freezing import (
+    TRAINABLE,
+    PartCount,
+    check_frozen,
+    count_parts,
+    freeze,
+    lora_targets,
+    table,
+)
+
+# parameters; trained in stages 1 and 2; trained by LoRA of rank 16 in stage 3
+COUNTS = {"3b": (4_703_464_448, 3_436_435_712, 29_933_568), "7b": (8_931_813_888, 7_664_782_080, 40_370_176)}
+
+
+@pytest.mark.parametrize("size", COUNTS)
+def test_the_recipes_train_so_many_parameters(size: str, one_thread: None) -> None:
+    from peft import LoraConfig, get_peft_model
+
+    model = meta_captioner(size)
+    counts = freeze(model, TRAINABLE)
+    check_frozen(counts, lora=False)
+    every, full, lora = COUNTS[size]
+    assert (sum(c.parameters for c in counts), sum(c.trained for c in counts)) == (every, full)
+    frozen = {count.part for count in counts if not count.trained}
+    assert frozen == {"model.audio_tower", "model.visual"}
+    adapted = get_peft_model(model, LoraConfig(r=16, lora_alpha=32, target_modules=lora_targets(model)))
+    counts = count_parts(adapted)
+    check_frozen(counts, lora=True)
+    assert {count.part: count.trained for count in counts if count.trained} == {"model.language_model": lora}
+
+
+def test_a_name_that_is_none_is_refused_with_those_that_are(captioner: Any) -> None:
+    with pytest.raises(InputError, match=r"visual\.merg'.*model\.visual"):
+        freeze(captioner, ["lm_head", "model.visual.merg"])
+
+
+def test_names_are_whole(captioner: Any) -> None:
+    freeze(captioner, ["model.visual.blocks.1"])
+    trained = {name for name, weight in captioner.named_parameters() if weight.requires_grad}
+    assert trained and all(name.startswith("model.visual.blocks.1.") for name in trained)
+
+
+def test_lora_lies_in_the_language_model_alone_whatever_is_named(captioner: Any) -> None:
+    assert all(name.startswith("model.language_model.layers.") for name in lora_targets(captioner, ["q_proj"]))
+    assert len(lora_targets(captioner)) == 7 * len(lora_targets(captioner, ["q_proj"]))
+    assert lora_targets(captioner, ["all-linear"]) == lora_targets(captioner)
+    with pytest.raises(InputError, match="no fc1"):
+        lora_targets(captioner, ["fc1"])
+
+
+@pytest.mark.parametrize(
+    ("counts", "lora", "message"),
+    [
+        ([PartCount("lm_head", 5, 0)], False, "Nothing is trained"),
+        ([PartCount("model.visual", 5, 1), PartCount("model.language_model", 5, 1)], True, "model.visual"),
+    ],
+)
+def test_another_set_than_meant_is_refused(counts: list, lora: bool, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        check_frozen(counts, lora)
+
+
+def test_the_table_adds_up() -> None:
+    shown = table([PartCount("lm_head", 1000, 10), PartCount("other", 2000, 0)])
+    assert shown.splitlines()[-1].split() == ["all", "3,000", "10"]

@@ -1,0 +1,215 @@
+"""Whole runs of a small captioner: what is trained, what is saved, what goes on where it was."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+
+pytest.importorskip("trl", reason="the packages of training are not installed")
+
+from asid_hf.captioner import AsidCaptionerForConditionalGeneration
+from asid_hf.errors import InputError
+from asid_hf.schema import ATTRIBUTES
+from asid_hf.training.arguments import read_recipe
+from asid_hf.training.freezing import TRAINABLE
+from asid_hf.training.sft import train
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def _fast(one_thread: None) -> None:
+    """Small models, one thread."""
+
+
+def run(path: Path, *overrides: str) -> Any:
+    return train(*read_recipe(path, overrides))
+
+
+def losses(trainer: Any) -> list[float]:
+    return [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return AsidCaptionerForConditionalGeneration.from_pretrained(folder).state_dict()
+
+
+def test_encoders_are_unchanged_bit_for_bit_and_all_trained_parts_have_changed(
+    write_recipe: Callable, small: Path
+) -> None:
+    trainer = run(write_recipe())
+    before, after = weights(small), weights(Path(trainer.args.output_dir))
+    for name, weight in before.items():
+        trained = any(name == part or name.startswith(f"{part}.") for part in TRAINABLE)
+        if not trained:
+            assert torch.equal(weight, after[name]), name
+    for part in TRAINABLE:
+        own = [name for name in before if name.startswith(part)]
+        assert any(not torch.equal(before[name], after[name]) for name in own), part
+    assert losses(trainer)[-1] < losses(trainer)[0]
+
+
+def test_lora_trains_adapters_alone_and_its_merged_copy_writes_the_same(write_recipe: Callable, small: Path) -> None:
+    recipe = write_recipe(use_peft=True, lora_r=4, lora_alpha=8, merge_adapter=True, max_steps=3, lora_dropout=0.0)
+    trainer = run(recipe)
+    folder = Path(trainer.args.output_dir)
+    adapter = load_file(folder / "adapter_model.safetensors")
+    assert all("lora_" in name and "language_model.layers" in name for name in adapter)
+    assert any(weight.abs().sum() > 0 for name, weight in adapter.items() if "lora_B" in name)
+    base = {
+        name.replace(".base_layer", ""): weight for name, weight in trainer.model.get_base_model().state_dict().items()
+    }
+    for name, weight in weights(small).items():
+        assert torch.equal(weight, base[name]), name
+    merged = AsidCaptionerForConditionalGeneration.from_pretrained(folder / "merged")
+    apart = AsidCaptionerForConditionalGeneration.from_pretrained(folder, base=small)
+    ids = {"input_ids": torch.arange(20)[None], "attention_mask": torch.ones(1, 20, dtype=torch.long)}
+    with torch.no_grad():
+        assert torch.allclose(merged(**ids).logits, apart(**ids).logits, atol=1e-5)
+    assert merged.processor.media["max_frames"] == 4
+
+
+def test_a_stage_starts_from_the_one_before(write_recipe: Callable, release: Path) -> None:
+    first = run(write_recipe("stage1", max_steps=2))
+    more = {"path": "asid-1m", "name": "all_attributes", "data_dir": str(release), "videos": str(release / "videos")}
+    second = write_recipe("stage2", model_name_or_path=first.args.output_dir, max_steps=2, datasets=[more])
+    third = write_recipe("stage3", model_name_or_path=run(second).args.output_dir, max_steps=1, use_peft=True)
+    trainer = run(third)
+    assert trainer.state.global_step == 1 and (Path(trainer.args.output_dir) / "adapter_config.json").is_file()
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        {"train_sampling_strategy": "group_by_length"},
+        {"train_sampling_strategy": "random"},
+        {"use_peft": True, "lora_r": 4, "lora_dropout": 0.1},
+    ],
+    ids=["grouped", "random", "lora"],
+)
+def test_a_run_that_was_stopped_goes_on_with_the_same_losses(write_recipe: Callable, kind: dict) -> None:
+    """Over the end of an epoch, which is 6 steps long."""
+    more = {"max_steps": 10, "save_strategy": "steps", "save_steps": 4, "gradient_accumulation_steps": 2}
+    more |= {"per_device_train_batch_size": 8, **kind}
+    whole = run(write_recipe("whole", **more))
+    stopped = write_recipe("stopped", **more)
+    folder = yaml.safe_load(stopped.read_text())["output_dir"]
+    shutil.copytree(Path(whole.args.output_dir) / "checkpoint-4", Path(folder) / "checkpoint-4")
+    again = run(stopped, "--resume_from_checkpoint", "true")
+    assert losses(again) == losses(whole) and len(losses(whole)) == 10
+    one, other = (trainer.model.state_dict() for trainer in (whole, again))
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_held_out_losses_are_told_by_attribute_and_samples_are_written(write_recipe: Callable, release: Path) -> None:
+    place = {"path": "asid-1m", "name": "single_attribute", "data_dir": str(release), "videos": str(release / "videos")}
+    place |= {"groups": ["finevideo"], "limit": 40}
+    trainer = run(
+        write_recipe(
+            eval_datasets=[place], eval_rows=2, sample_captions=2, eval_strategy="steps", eval_steps=2, max_steps=2
+        )
+    )
+    told = {key for entry in trainer.state.log_history for key in entry if key.startswith("eval_") and "_loss" in key}
+    assert told == {f"eval_{name}_loss" for name in ATTRIBUTES}
+    folder = Path(trainer.args.output_dir)
+    samples = [json.loads(line) for line in (folder / "samples.jsonl").read_text().splitlines()]
+    assert [(one["step"], one["video_id"]) for one in samples] == [(2, "clip00")] * 2
+    card = (folder / "README.md").read_text()
+    assert "| narrative_elements |" in card and "model.visual.merger" in card
+
+
+def test_what_is_saved_tells_nothing_of_the_machine_and_holds_no_pickle(
+    write_recipe: Callable, tmp_path: Path, release: Path
+) -> None:
+    trainer = run(write_recipe(hub_token="hf_secretsecret", save_strategy="steps", save_steps=2, max_steps=2))
+    folder = Path(trainer.args.output_dir)
+    for name in ("README.md", "training.json"):
+        text = (folder / name).read_text()
+        assert str(tmp_path) not in text and str(release) not in text and "hf_secret" not in text
+    assert not list(folder.glob("*.bin"))
+    assert (folder / "training.json").read_text().count('"loss"') == 2
+
+
+def test_too_many_lost_rows_are_refused_before_the_first_step(
+    write_recipe: Callable, release: Path, tmp_path: Path
+) -> None:
+    recipe = write_recipe(max_length=115)
+    with pytest.raises(InputError, match=r"\d+ of 96 rows .* max_lost=0\.01"):
+        run(recipe)
+    assert not list((tmp_path / "run").glob("checkpoint*"))
+
+
+def test_a_run_in_which_many_clips_fail_saves_and_ends(write_recipe: Callable, release: Path, tmp_path: Path) -> None:
+    videos = tmp_path / "videos"
+    shutil.copytree(release / "videos", videos)
+    told = {"path": "asid-1m", "name": "single_attribute", "data_dir": str(release), "videos": str(videos)}
+    recipe = write_recipe(datasets=[told], max_steps=20, clip_cache_mb=0, plan_workers=1)
+    data, training, model = read_recipe(recipe)
+    from asid_hf.training import sft
+
+    planned = sft.planned_rows
+
+    def then_break(*arguments: Any) -> Any:
+        rows = planned(*arguments)
+        for path in sorted(videos.glob("*.mp4"))[:9]:
+            path.write_bytes(b"lost" * 50)
+        return rows
+
+    sft.planned_rows = then_break
+    try:
+        with pytest.raises(InputError, match=r"rows failed, over max_lost=0\.01"):
+            train(data, training, model)
+    finally:
+        sft.planned_rows = planned
+    failed = [json.loads(line) for line in (tmp_path / "run" / "failed_clips.jsonl").read_text().splitlines()]
+    assert {one["reason"] for one in failed} == {"not_media"} and (tmp_path / "run" / "config.json").is_file()
+
+
+def test_a_stream_is_trained_on_and_needs_a_number_of_steps(write_recipe: Callable) -> None:
+    trainer = run(write_recipe(streaming=True, max_steps=2))
+    assert len(losses(trainer)) == 2
+    with pytest.raises(InputError, match="max_steps"):
+        run(write_recipe(streaming=True, max_steps=-1, num_train_epochs=1))
+
+
+def test_general_rows_are_mixed_in_by_weight(write_recipe: Callable, release: Path, tmp_path: Path) -> None:
+    general = tmp_path / "general.jsonl"
+    turns = [{"role": "user", "content": "Add two and two."}, {"role": "assistant", "content": "Four."}]
+    general.write_text((json.dumps({"messages": turns}) + "\n") * 10)
+    clips = {"path": "asid-1m", "name": "all_attributes", "data_dir": str(release), "videos": str(release / "videos")}
+    clips["groups"] = ["finevideo"]
+    recipe = write_recipe(
+        datasets=[{**clips, "weight": 2}, {"path": "json", "data_files": str(general), "weight": 0.5}]
+    )
+    trainer = run(recipe)
+    rows = trainer.train_dataset
+    assert len(rows) == 2 * 12 + 5 and sum(video is None for video in rows["video"]) == 5
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "recipes").glob("*/stage*.yaml")), ids=lambda path: f"{path.parent.name}/{path.stem}"
+)
+def test_every_recipe_runs_shrunk(
+    path: Path, write_recipe: Callable, release: Path, small: Path, tmp_path: Path
+) -> None:
+    """As it is written, but for the model, the place of the data, the precision, and the number of steps."""
+    told = yaml.safe_load(path.read_text())
+    place = {"data_dir": str(release), "videos": str(release / "videos"), "held_out": 0.3}
+    for entry in (*told["datasets"], *told["eval_datasets"]):
+        entry |= place
+    told |= {"model_name_or_path": str(small), "output_dir": str(tmp_path / "out"), "dtype": "float32"}
+    told |= {"attn_implementation": "sdpa", "bf16": False, "use_cpu": True, "max_steps": 2, "plan_workers": 1}
+    told |= {"per_device_train_batch_size": 2, "gradient_accumulation_steps": 1, "dataloader_num_workers": 0}
+    told |= {"eval_rows": 1, "sample_captions": 0, "eval_steps": 2, "save_strategy": "no", "min_pixels": 784}
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(yaml.safe_dump(told))
+    trainer = run(recipe)
+    assert trainer.state.global_step == 2 and all(loss > 0 for loss in losses(trainer))
