@@ -101,6 +101,34 @@ def build_small_captioner(folder: Path, seed: int = 0, **text: Any) -> Path:
     return folder
 
 
+def recipe_at(folder: Path, model: Path, name: str = "run", **more: Any) -> Path:
+    """Write a recipe that trains a small captioner for a few steps; the path of its YAML."""
+    import yaml
+
+    told = {
+        "model_name_or_path": str(model),
+        "output_dir": str(folder / name),
+        "max_length": 512,
+        "min_pixels": 784,
+        "frame_pixels": 56 * 84,
+        "max_frames": 4,
+        "max_steps": 4,
+        "per_device_train_batch_size": 4,
+        "learning_rate": 1e-3,
+        "use_cpu": True,
+        "bf16": False,
+        "gradient_checkpointing": False,
+        "dataloader_num_workers": 0,
+        "logging_steps": 1,
+        "save_strategy": "no",
+        "report_to": "none",
+        **more,
+    }
+    path = folder / f"{name}.yaml"
+    path.write_text(yaml.safe_dump(told))
+    return path
+
+
 def _merges(tokenizer: Any) -> list[str]:
     import json
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from accelerate import PartialState
+from accelerate.state import AcceleratorState
 from datasets import Dataset
 from transformers import set_seed
 from transformers.trainer_utils import get_last_checkpoint
@@ -192,6 +193,8 @@ def facts_of(
         "parts": [list(part) for part in parts],
         "lora": {"r": model.lora_r, "alpha": model.lora_alpha} if model.use_peft else None,
         "plan": plan.to_dict() if plan is not None else None,
+        "processes": PartialState().num_processes,
+        "distributed": AcceleratorState().distributed_type.value,
         "versions": {name: version(name) for name in PACKAGES},
     }
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import torch
 from accelerate.utils import gather_object
 from datasets import Dataset
 from peft import PeftModel
+from torch.distributed.tensor import DTensor, Partial
 from transformers import TrainerCallback
 from transformers.trainer import TRAINING_ARGS_NAME
 from trl import SFTTrainer
@@ -62,7 +66,8 @@ class CaptionerTrainer(SFTTrainer):
             self._new.failed += report.failed
             for name, count in report.tokens.items():
                 self._new.tokens[name] += count
-        return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        with averaged_head(self.accelerator.unwrap_model(self.model)):
+            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """As TRL's, with what became of the rows since the last time."""
@@ -127,6 +132,29 @@ class CaptionerTrainer(SFTTrainer):
         """Write the card of the captioner; see `card.write_card`."""
         if self.is_world_process_zero():
             write_card(Path(self.args.output_dir), self.facts, self.state.log_history)
+
+
+@contextmanager
+def averaged_head(model: Any) -> Iterator[None]:
+    """Under FSDP2, let the gradient of the language model's head be the mean over all processes, as all others are.
+
+    TRL's fused head (1.16) gathers the head's weight by itself, and what flows back into it stays in the process: each
+    keeps its own rows' gradient for its own part of the weight. Everywhere else this does nothing.
+
+    Example:
+        >>> with averaged_head(model): loss = model(**batch, fused_lm_head=True).loss  # doctest: +SKIP
+    """
+    head = None if isinstance(model, PeftModel) else model.get_output_embeddings()  # which LoRA does not train
+    weight = getattr(head, "weight", None)
+    if not isinstance(weight, DTensor) or not weight.requires_grad:
+        yield
+        return
+    gathered = weight.full_tensor(grad_placements=[Partial("avg")] * weight.device_mesh.ndim)
+    model.get_output_embeddings = lambda: SimpleNamespace(weight=gathered, bias=None)
+    try:
+        yield
+    finally:
+        del model.get_output_embeddings
 
 
 def _set_weights(model: AsidCaptionerForConditionalGeneration, folder: str) -> None:

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from captioner_fixtures import one_thread  # noqa: F401
 from media_files import make_clip, make_sound
-from small_captioners import build_small_captioner
+from small_captioners import build_small_captioner, recipe_at
 
 from asid_hf.schema import ATTRIBUTE_NAMES, ATTRIBUTES
 
@@ -100,29 +99,7 @@ def write_recipe(small: Path, release: Path, tmp_path: Path) -> Callable[..., Pa
 
     def write(name: str = "run", **more: Any) -> Path:
         place = {"path": "asid-1m", "data_dir": str(release), "videos": str(release / "videos")}
-        groups = {"groups": ["0_30_s_youtube_v0_1"]}
-        told = {
-            "model_name_or_path": str(small),
-            "output_dir": str(tmp_path / name),
-            "datasets": [{**place, **groups, "name": "single_attribute"}],
-            "max_length": 512,
-            "min_pixels": 784,
-            "frame_pixels": 56 * 84,
-            "max_frames": 4,
-            "max_steps": 4,
-            "per_device_train_batch_size": 4,
-            "learning_rate": 1e-3,
-            "use_cpu": True,
-            "bf16": False,
-            "gradient_checkpointing": False,
-            "dataloader_num_workers": 0,
-            "logging_steps": 1,
-            "save_strategy": "no",
-            "report_to": "none",
-            **more,
-        }
-        path = tmp_path / f"{name}.yaml"
-        path.write_text(yaml.safe_dump(told))
-        return path
+        rows = {**place, "groups": ["0_30_s_youtube_v0_1"], "name": "single_attribute"}
+        return recipe_at(tmp_path, small, name, **{"datasets": [rows], **more})
 
     return write

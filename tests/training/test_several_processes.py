@@ -1,0 +1,101 @@
+"""Two processes on a processor (gloo): the losses of one process with the same rows a step, DDP and FSDP2."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from small_captioners import recipe_at
+
+pytest.importorskip("trl", reason="the packages of training are not installed")
+
+from asid_hf.captioner import AsidCaptionerForConditionalGeneration
+
+ROOT = Path(__file__).parents[2]
+FSDP = {
+    "ACCELERATE_USE_FSDP": "true",
+    "FSDP_VERSION": "2",
+    "FSDP_AUTO_WRAP_POLICY": "TRANSFORMER_BASED_WRAP",
+    "FSDP_TRANSFORMER_CLS_TO_WRAP": "Qwen2_5OmniDecoderLayer,Qwen2_5OmniVisionBlock,Qwen2_5OmniAudioEncoderLayer",
+    "FSDP_RESHARD_AFTER_FORWARD": "true",
+    "FSDP_STATE_DICT_TYPE": "FULL_STATE_DICT",
+    "FSDP_CPU_RAM_EFFICIENT_LOADING": "false",
+}
+
+
+SAME = {
+    "train_sampling_strategy": "sequential",
+    "gradient_checkpointing": True,
+    "max_steps": 4,
+    "learning_rate": 3e-3,
+    "save_strategy": "steps",
+    "save_steps": 2,
+}
+
+
+def launch(recipe: Path, processes: int, environment: dict[str, str], *overrides: str) -> tuple[list[float], Path]:
+    """Run the script under torchrun; the losses of its steps, and its folder."""
+    command = [sys.executable, "-m", "torch.distributed.run", f"--nproc_per_node={processes}", "--master_port=0"]
+    command += ["--rdzv_backend=c10d", "--rdzv_endpoint=127.0.0.1:0"]
+    command += [str(ROOT / "tests" / "fsdp_on_cpu.py")] if environment else []
+    command += [str(ROOT / "recipes" / "sft.py"), "--config", str(recipe), *overrides]
+    told = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true", **environment}
+    done = subprocess.run(command, capture_output=True, text=True, env=told, timeout=280)
+    assert done.returncode == 0, done.stderr[-4000:]
+    folder = Path(yaml.safe_load(recipe.read_text())["output_dir"])
+    facts = json.loads((folder / "training.json").read_text())
+    return [entry["loss"] for entry in facts["log"] if "loss" in entry], folder
+
+
+@pytest.mark.parametrize("kind", ["ddp", "fsdp2"])
+def test_two_processes_have_the_losses_and_weights_of_one_and_go_on_where_they_were(
+    kind: str, write_recipe: Callable, release: Path, one_process: tuple[list[float], Path]
+) -> None:
+    environment = FSDP if kind == "fsdp2" else {}
+    recipe = write_recipe(**SAME, datasets=[_rows(release)], per_device_train_batch_size=2)
+    losses, folder = launch(recipe, 2, environment)
+    assert losses == pytest.approx(one_process[0], abs=2e-4)
+    facts = json.loads((folder / "training.json").read_text())
+    assert (facts["processes"], facts["distributed"]) == (2, "FSDP" if environment else "MULTI_CPU")
+    ours, theirs = (AsidCaptionerForConditionalGeneration.from_pretrained(one) for one in (folder, one_process[1]))
+    for (name, weight), other in zip(ours.named_parameters(), theirs.parameters(), strict=True):
+        assert torch.allclose(weight, other, atol=2e-3), name
+    again, _ = launch(recipe, 2, environment, "--resume_from_checkpoint", str(folder / "checkpoint-2"))
+    assert again == pytest.approx(losses, abs=1e-6)
+
+
+@pytest.fixture(scope="module")
+def one_process(small: Path, release: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[float], Path]:
+    """Losses, and the folder, of one process with the same rows a step."""
+    folder = tmp_path_factory.mktemp("one")
+    recipe = recipe_at(folder, small, **SAME, datasets=[_rows(release)], per_device_train_batch_size=4)
+    losses, output = launch(recipe, 1, {})
+    assert len(losses) == 4 and losses[-1] < losses[0] - 0.3
+    return losses, output
+
+
+def _rows(release: Path) -> dict:
+    """Rows in the order in which they lie: of each four, two in each process, the first of them all without sound."""
+    return {"path": "json", "data_files": str(_lines(release))}
+
+
+def _lines(release: Path) -> Path:
+    """Rows of `messages`: two about clips without sound, two about clips with sound, and so on."""
+    path = release / "in_order.jsonl"
+    numbers = [number for start in range(0, 12, 4) for number in (start, start + 2, start + 1, start + 3)]
+    rows = []
+    for number in numbers * 2:
+        turns = [
+            {"role": "user", "content": "<video>Describe the scene."},
+            {"role": "assistant", "content": "A pattern."},
+        ]
+        rows.append({"messages": turns, "videos": [str(release / "videos" / f"clip{number:02d}.mp4")]})
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
