@@ -13,6 +13,7 @@ from asid_hf.cli.caption import caption
 from asid_hf.cli.describe import describe
 from asid_hf.cli.export import export
 from asid_hf.cli.ledger import app as ledger
+from asid_hf.cli.plan import plan
 from asid_hf.cli.printable import printable
 from asid_hf.cli.replay import replay
 from asid_hf.cli.verify import verify
@@ -61,6 +62,7 @@ app.command()(build)
 app.command()(describe)
 app.command()(caption)
 app.command()(export)
+app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(plan)
 app.add_typer(ledger, name="ledger")
 
 

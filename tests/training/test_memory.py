@@ -149,7 +149,8 @@ def test_a_frozen_encoder_keeps_nothing_and_a_trained_one_what_is_told(
         return measured, activation_bytes(captioner, changed, ModelConfig(), batch, 4, 4)["activations"]
 
     frozen, trained = measured_and_told("lm_head"), measured_and_told("lm_head", "model.visual")
-    assert frozen[0] == 0
+    if not again:  # checkpointing hands the inputs of frozen layers over, too, and lets them go at once
+        assert frozen[0] == 0
     measured = trained[0] - size([pixels])  # which count as kept in any case
     assert 0.5 < (trained[1] - frozen[1]) / measured < 2
 
