@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,13 +50,14 @@ SEEN = ("background", "colour", "shape", "direction", "camera")
 HEARD = ("sound",)
 CLIPS = 32  # a step of the towers; of long clips, half as many
 TEXTS = 32  # a step of the language model
+POOL = {SHORT: 2400, LONG: 400}  # clips that the batches of a tower are drawn from
 _LONG_EVERY = 5  # steps of the towers: one of so many is of long clips
 
 
 def make_base(
     output: Path,
     seed: int = 0,
-    seen_steps: int = 300,
+    seen_steps: int = 700,
     heard_steps: int = 120,
     text_steps: int = 300,
     vocabulary: int = 896,
@@ -148,7 +149,7 @@ def vocabulary_texts() -> Iterator[str]:
 
 
 class ClipBatches(Dataset):
-    """Batches of fresh clips for one tower, drawn when they are wanted; each has a number of its own.
+    """Batches of clips for one tower out of a pool, drawn when they are first wanted: drawing takes most of the time.
 
     Args:
         sense: "seen" or "heard".
@@ -164,6 +165,7 @@ class ClipBatches(Dataset):
 
     def __init__(self, sense: str, steps: int, seed: int, sounds: tuple[str, ...], processor: Any) -> None:
         self.sense, self.steps, self.seed, self.sounds, self.processor = sense, steps, seed, sounds, processor
+        self._drawn: dict[str, tuple[Facts, np.ndarray | None]] = {}
 
     def __len__(self) -> int:
         return self.steps
@@ -171,16 +173,25 @@ class ClipBatches(Dataset):
     def __getitem__(self, step: int) -> dict:
         is_long = step % _LONG_EVERY == _LONG_EVERY - 1
         count, lengths = (CLIPS // 2, LONG) if is_long else (CLIPS, SHORT)
-        ids = name_clips(f"{self.sense}_{step}", self.seed, count)
-        clips = [(draw_facts(clip_id, self.sounds, lengths), clip_id) for clip_id in ids]
-        if self.sense == "seen":
-            shots = [pictures(facts, clip_id, seen_times(facts.seconds)) for facts, clip_id in clips]
-            return seen_batch(shots, [facts for facts, _ in clips], self.processor)
-        clips = [(facts, clip_id) for facts, clip_id in clips if facts.track]
-        return heard_batch([soundtrack(*clip) for clip in clips], [facts for facts, _ in clips], self.processor)
+        pool = name_clips(f"{self.sense}_{'long' if is_long else 'short'}", self.seed, POOL[lengths])
+        chosen = np.random.default_rng((self.seed, step)).choice(len(pool), count, replace=False)
+        clips = [self._clip(pool[place], lengths) for place in chosen]
+        facts, drawn = zip(*(clip for clip in clips if clip[1] is not None), strict=True)
+        return (seen_batch if self.sense == "seen" else heard_batch)(drawn, facts, self.processor)
+
+    def _clip(self, clip_id: str, lengths: tuple[float, ...]) -> tuple[Facts, np.ndarray | None]:
+        """A clip's facts, and its pictures or its sound."""
+        if clip_id not in self._drawn:
+            facts = draw_facts(clip_id, self.sounds, lengths)
+            if self.sense == "seen":
+                drawn = pictures(facts, clip_id, seen_times(facts.seconds))
+            else:
+                drawn = soundtrack(facts, clip_id)
+            self._drawn[clip_id] = facts, drawn
+        return self._drawn[clip_id]
 
 
-def seen_batch(shots: list[np.ndarray], clips: list[Facts], processor: Any) -> dict[str, torch.Tensor]:
+def seen_batch(shots: Sequence[np.ndarray], clips: Sequence[Facts], processor: Any) -> dict[str, torch.Tensor]:
     """Pictures (T, 3, 84, 84) uint8 of clips as the vision tower takes them, and the number of each fact's value.
 
     Example:
@@ -192,7 +203,7 @@ def seen_batch(shots: list[np.ndarray], clips: list[Facts], processor: Any) -> d
     return {"patches": torch.cat(patches), "grid": torch.tensor(grids), **_numbers(SEEN, clips)}
 
 
-def heard_batch(tracks: list[np.ndarray], clips: list[Facts], processor: Any) -> dict[str, torch.Tensor]:
+def heard_batch(tracks: Sequence[np.ndarray], clips: Sequence[Facts], processor: Any) -> dict[str, torch.Tensor]:
     """Sounds (N,) float32 as the audio tower takes them, one behind the other, and the number of each fact's value.
 
     Example:
@@ -204,7 +215,7 @@ def heard_batch(tracks: list[np.ndarray], clips: list[Facts], processor: Any) ->
     return {"mel": torch.cat(mels, dim=1), "lengths": lengths, **_numbers(HEARD, clips)}
 
 
-def _numbers(names: tuple[str, ...], clips: list[Facts]) -> dict[str, torch.Tensor]:
+def _numbers(names: tuple[str, ...], clips: Sequence[Facts]) -> dict[str, torch.Tensor]:
     return {name: torch.tensor([VALUES[name].index(getattr(facts, name)) for facts in clips]) for name in names}
 
 
@@ -243,7 +254,7 @@ def read_batch(thinker: Any, heads: torch.nn.ModuleDict, batch: dict) -> dict[st
 def train_tower(
     tower: torch.nn.Module, thinker: Any, heads: torch.nn.ModuleDict, batches: ClipBatches, rate: float
 ) -> None:
-    """Train a tower, and the heads that read it, to tell the facts of fresh clips.
+    """Train a tower, and the heads that read it, to tell the facts of clips.
 
     Example:
         >>> batches = ClipBatches("heard", 120, 0, ("low", "high"), processor)  # doctest: +SKIP
@@ -371,7 +382,7 @@ def _step(loss: torch.Tensor, weights: list, optimizer: Any, schedule: Any) -> N
 if __name__ == "__main__":
     options = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     data_options(options)
-    options.add_argument("--seen-steps", type=int, default=300, help="steps of the vision tower (default: 300)")
+    options.add_argument("--seen-steps", type=int, default=700, help="steps of the vision tower (default: 700)")
     options.add_argument("--heard-steps", type=int, default=120, help="steps of the audio tower (default: 120)")
     options.add_argument("--text-steps", type=int, default=300, help="steps of the language model (default: 300)")
     options.add_argument("--vocabulary", type=int, default=896, help="tokens (default: 896)")
