@@ -23,7 +23,7 @@ class ClipCache:
     Example:
         >>> import numpy as np
         >>> cache = ClipCache(2**20)
-        >>> cache({"frames": np.zeros((4, 3, 56, 56), np.uint8), "fps": 2.0}, {"min_pixels": 784}).fps
+        >>> cache({"frames": np.zeros((4, 3, 56, 56), np.uint8), "fps": 2.0}, {"min_pixels": 784}).duration
         2.0
     """
 

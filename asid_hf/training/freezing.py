@@ -64,7 +64,13 @@ def freeze(model: nn.Module, trainable: Sequence[str]) -> list[PartCount]:
 
 
 def count_parts(model: nn.Module) -> list[PartCount]:
-    """Parameters by part, those with none left out; of a sharded model what it has in all."""
+    """Parameters by part, those with none left out; of a sharded model what it has in all.
+
+    Example:
+        >>> import torch
+        >>> [tuple(count) for count in count_parts(torch.nn.ModuleDict({"lm_head": torch.nn.Linear(2, 3)}))]
+        [('lm_head', 9, 9)]
+    """
     counts = dict.fromkeys((*PARTS, "other"), (0, 0))
     for name, parameter in model.named_parameters():
         size = getattr(parameter, "ds_numel", parameter.numel())  # under ZeRO-3 a process holds none of it
@@ -84,6 +90,12 @@ def check_frozen(counts: Iterable[PartCount], lora: bool) -> None:
 
     Raises:
         InputError: nothing is trained; or with LoRA something outside of the language model.
+
+    Example:
+        >>> check_frozen([PartCount("lm_head", 9, 0)], lora=False)
+        Traceback (most recent call last):
+        ...
+        asid_hf.errors.InputError: Nothing is trained. Name modules in `trainable`, or set use_peft: true.
     """
     trained = {count.part: count.trained for count in counts if count.trained}
     if not trained:

@@ -93,7 +93,7 @@ def layer_bytes(text: Any, stream: int, inner: int) -> int:
         >>> from types import SimpleNamespace as Made
         >>> sizes = {"hidden_size": 8, "intermediate_size": 16, "num_attention_heads": 2, "num_key_value_heads": 1}
         >>> layer_bytes(Made(**sizes), 2, 2)
-        464
+        336
     """
     wide = text.hidden_size
     head = wide // text.num_attention_heads
@@ -122,6 +122,10 @@ def head_bytes(captioner: nn.Module, batch: Batch, inner: int) -> int:
 
     A tile; of the answers hidden states and their gradient in 32 bits; where the head is trained, its gradient in 32
     bits and once more in the weights' own; the words of a tile cast.
+
+    Example:
+        >>> head_bytes(captioner, Batch(1, 1000, 100, 800, 100), 2)  # doctest: +SKIP
+        1887436800
     """
     words, wide = captioner.lm_head.weight.shape
     answers = batch.rows * batch.text

@@ -74,6 +74,10 @@ def load_entry(entry: Mapping[str, Any], arguments: CaptionerArguments) -> Datas
 
     Raises:
         InputError: it cannot be loaded, or its rows are none to train on.
+
+    Example:
+        >>> load_entry({"path": "asid-1m", "name": "raw"}, arguments).column_names[0]  # doctest: +SKIP
+        'video_id'
     """
     from datasets import load_dataset
 

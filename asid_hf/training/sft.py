@@ -89,14 +89,24 @@ def train(data: CaptionerArguments, training: CaptionerSFTConfig, model: ModelCo
 
 
 def load_processor(data: CaptionerArguments, model: ModelConfig) -> AsidCaptionerProcessor:
-    """The processor of the model that a stage starts from, with the recipe's media budget."""
+    """The processor of the model that a stage starts from, with the recipe's media budget.
+
+    Example:
+        >>> load_processor(data, model).media["fps"]  # doctest: +SKIP
+        2
+    """
     processor = AsidCaptionerProcessor.from_pretrained(model.model_name_or_path, revision=model.model_revision)
     processor.media = dict(data.media)
     return processor
 
 
 def load_captioner(data: CaptionerArguments, model: ModelConfig) -> AsidCaptionerForConditionalGeneration:
-    """The model that a stage starts from: a Qwen2.5-Omni, a captioner, or one with an adapter, which is merged."""
+    """The model that a stage starts from: a Qwen2.5-Omni, a captioner, or one with an adapter, which is merged.
+
+    Example:
+        >>> load_captioner(data, model).config.media["max_frames"]  # doctest: +SKIP
+        768
+    """
     captioner = AsidCaptionerForConditionalGeneration.from_pretrained(
         model.model_name_or_path,
         revision=model.model_revision,
@@ -113,6 +123,10 @@ def planned_rows(data: CaptionerArguments, training: CaptionerSFTConfig, model: 
 
     Raises:
         InputError: more of them are lost than `max_lost` allows, or a stream without `max_steps`.
+
+    Example:
+        >>> planned_rows(data, training, model)[1].steps  # doctest: +SKIP
+        900
     """
     with PartialState().local_main_process_first():  # the others read what the first one has cached
         rows = load_rows(data, training.seed)
@@ -129,7 +143,12 @@ def planned_rows(data: CaptionerArguments, training: CaptionerSFTConfig, model: 
 
 
 def lora_config(captioner: AsidCaptionerForConditionalGeneration, model: ModelConfig) -> LoraConfig | None:
-    """LoRA on the linear layers of the language model, or None where the recipe does not use it."""
+    """LoRA on the linear layers of the language model, or None where the recipe does not use it.
+
+    Example:
+        >>> lora_config(captioner, model).r  # doctest: +SKIP
+        16
+    """
     if not model.use_peft:
         return None
     from peft import LoraConfig
@@ -150,6 +169,11 @@ def checkpoint_of(training: CaptionerSFTConfig) -> str | None:
 
     Raises:
         InputError: it is not there.
+
+    Example:
+        >>> from types import SimpleNamespace as Made
+        >>> checkpoint_of(Made(resume_from_checkpoint=None)) is None
+        True
     """
     wanted = training.resume_from_checkpoint
     if not wanted or str(wanted).lower() == "false":
@@ -162,7 +186,11 @@ def checkpoint_of(training: CaptionerSFTConfig) -> str | None:
 
 
 def save_merged(trainer: CaptionerTrainer, model: ModelConfig) -> None:
-    """Save a copy with the adapter merged: read anew, for the weights may be spread over processes."""
+    """Save a copy with the adapter merged: read anew, for the weights may be spread over processes.
+
+    Example:
+        >>> save_merged(trainer, model)  # doctest: +SKIP
+    """
     trainer.accelerator.wait_for_everyone()
     if not trainer.is_world_process_zero():
         return
@@ -176,14 +204,24 @@ def save_merged(trainer: CaptionerTrainer, model: ModelConfig) -> None:
 
 
 def sample_options(data: CaptionerArguments) -> dict[str, Any]:
-    """How sample captions are written: as in use, but short."""
+    """How sample captions are written: as in use, but short.
+
+    Example:
+        >>> sample_options(CaptionerArguments())["max_new_tokens"]
+        512
+    """
     return {"max_new_tokens": 512, "load_audio_from_video": data.load_audio_from_video, "seed": data.instruction_seed}
 
 
 def facts_of(
     data: CaptionerArguments, training: CaptionerSFTConfig, model: ModelConfig, rows: Any, plan: Any, parts: list
 ) -> dict[str, Any]:
-    """What the card tells: nothing of this machine, and no secret."""
+    """What the card tells: nothing of this machine, and no secret.
+
+    Example:
+        >>> facts_of(data, training, model, rows, plan, parts)["base_model"]  # doctest: +SKIP
+        'Qwen/Qwen2.5-Omni-3B'
+    """
     source = model.model_name_or_path
     return {
         "name": training.hub_model_id or Path(training.output_dir).resolve().name,
