@@ -140,6 +140,9 @@ class CaptionerSFTConfig(SFTConfig):
     dataloader_num_workers: int = field(
         default=2, metadata={"help": "Processes that decode clips ahead; 0: none, between the steps."}
     )
+    dataloader_persistent_workers: bool = field(
+        default=True, metadata={"help": "Keep them, and the clips that they hold, from one epoch to the next."}
+    )
     learning_rate: float = field(default=2e-5, metadata={"help": "The initial learning rate."})
     lr_scheduler_type: str = field(default="cosine", metadata={"help": "The scheduler of the learning rate."})
 
@@ -150,6 +153,7 @@ class CaptionerSFTConfig(SFTConfig):
         if self.remove_unused_columns:
             raise InputError("remove_unused_columns=true would take the clips away. Leave it out.")
         self.dataset_kwargs = {**(self.dataset_kwargs or {}), "skip_prepare_dataset": True}
+        self.dataloader_persistent_workers = self.dataloader_persistent_workers and self.dataloader_num_workers > 0
         super().__post_init__()
 
 

@@ -99,3 +99,10 @@ def test_every_argument_has_a_help() -> None:
     from dataclasses import fields
 
     assert all(one.metadata.get("help") for one in fields(CaptionerArguments))
+
+
+def test_workers_are_kept_with_their_clips_where_there_are_any(tmp_path: Path) -> None:
+    kept = [
+        read_recipe(recipe(tmp_path, dataloader_num_workers=count))[1].dataloader_persistent_workers for count in (0, 2)
+    ]
+    assert kept == [False, True]
