@@ -1,6 +1,6 @@
 """Runs a script under FSDP2 on processors: accelerate (1.15) shards over GPUs alone, and else is DDP without a word.
 
-    torchrun --nproc_per_node 2 tests/fsdp_on_cpu.py SCRIPT ARGUMENTS...
+torchrun --nproc_per_node 2 tests/fsdp_on_cpu.py SCRIPT ARGUMENTS...
 """
 
 from __future__ import annotations
