@@ -41,28 +41,27 @@ from world import (
 
 from asid_hf.captioner.pictures import patches_of
 from asid_hf.captioner.sounds import mel_of
-from asid_hf.instructions import ANSWERS, SYSTEM_PROMPT, draw_instruction
+from asid_hf.instructions import ANSWERS, SYSTEM_PROMPT, draw, draw_instruction
 from asid_hf.media import open_clip
 from asid_hf.schema import ATTRIBUTES
 
 REPORT = "base_report.json"
 SEEN = ("background", "colour", "shape", "direction", "camera")
 HEARD = ("sound",)
-CLIPS = 32  # a step of the towers; of long clips, half as many
+CLIPS = {"seen": 64, "heard": 32}  # a step of each tower
+_LONG_EVERY = 5  # clips: one of so many is long
 TEXTS = 32  # a step of the language model
-POOL = {SHORT: 2400, LONG: 400}  # clips that the batches of a tower are drawn from
-_LONG_EVERY = 5  # steps of the towers: one of so many is of long clips
 
 
 def make_base(
     output: Path,
     seed: int = 0,
-    seen_steps: int = 700,
+    seen_steps: int = 450,
     heard_steps: int = 120,
-    text_steps: int = 300,
+    text_steps: int = 200,
     vocabulary: int = 896,
     checked: int = 200,
-    threads: int = 2,
+    threads: int = 1,
     **data: Any,
 ) -> dict:
     """Train the base, or do nothing where it is there already.
@@ -149,7 +148,7 @@ def vocabulary_texts() -> Iterator[str]:
 
 
 class ClipBatches(Dataset):
-    """Batches of clips for one tower out of a pool, drawn when they are first wanted: drawing takes most of the time.
+    """Batches of clips for one tower, drawn when they are wanted; no clip comes twice.
 
     Args:
         sense: "seen" or "heard".
@@ -160,35 +159,29 @@ class ClipBatches(Dataset):
 
     Example:
         >>> ClipBatches("seen", 4, 0, ("low",), processor)[0]["grid"].tolist()  # doctest: +SKIP
-        [[3, 6, 6], ...]
+        [[1, 6, 6], ...]
     """
 
     def __init__(self, sense: str, steps: int, seed: int, sounds: tuple[str, ...], processor: Any) -> None:
         self.sense, self.steps, self.seed, self.sounds, self.processor = sense, steps, seed, sounds, processor
-        self._drawn: dict[str, tuple[Facts, np.ndarray | None]] = {}
 
     def __len__(self) -> int:
         return self.steps
 
     def __getitem__(self, step: int) -> dict:
-        is_long = step % _LONG_EVERY == _LONG_EVERY - 1
-        count, lengths = (CLIPS // 2, LONG) if is_long else (CLIPS, SHORT)
-        pool = name_clips(f"{self.sense}_{'long' if is_long else 'short'}", self.seed, POOL[lengths])
-        chosen = np.random.default_rng((self.seed, step)).choice(len(pool), count, replace=False)
-        clips = [self._clip(pool[place], lengths) for place in chosen]
-        facts, drawn = zip(*(clip for clip in clips if clip[1] is not None), strict=True)
-        return (seen_batch if self.sense == "seen" else heard_batch)(drawn, facts, self.processor)
-
-    def _clip(self, clip_id: str, lengths: tuple[float, ...]) -> tuple[Facts, np.ndarray | None]:
-        """A clip's facts, and its pictures or its sound."""
-        if clip_id not in self._drawn:
-            facts = draw_facts(clip_id, self.sounds, lengths)
+        drawn, clips = [], []
+        for number, clip_id in enumerate(name_clips(f"{self.sense}_{step}", self.seed, CLIPS[self.sense])):
+            facts = draw_facts(clip_id, self.sounds, SHORT if number % _LONG_EVERY else LONG)
             if self.sense == "seen":
-                drawn = pictures(facts, clip_id, seen_times(facts.seconds))
-            else:
-                drawn = soundtrack(facts, clip_id)
-            self._drawn[clip_id] = facts, drawn
-        return self._drawn[clip_id]
+                # The tower looks at each pair of pictures by itself: as many clips as possible, one pair of each.
+                times = seen_times(facts.seconds)
+                first = 2 * draw(len(times) // 2, clip_id, "pair")
+                drawn.append(pictures(facts, clip_id, times[first : first + 2]))
+                clips.append(facts)
+            elif facts.track:
+                drawn.append(soundtrack(facts, clip_id))
+                clips.append(facts)
+        return (seen_batch if self.sense == "seen" else heard_batch)(drawn, clips, self.processor)
 
 
 def seen_batch(shots: Sequence[np.ndarray], clips: Sequence[Facts], processor: Any) -> dict[str, torch.Tensor]:
@@ -382,10 +375,12 @@ def _step(loss: torch.Tensor, weights: list, optimizer: Any, schedule: Any) -> N
 if __name__ == "__main__":
     options = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     data_options(options)
-    options.add_argument("--seen-steps", type=int, default=700, help="steps of the vision tower (default: 700)")
+    options.add_argument("--seen-steps", type=int, default=450, help="steps of the vision tower (default: 450)")
     options.add_argument("--heard-steps", type=int, default=120, help="steps of the audio tower (default: 120)")
-    options.add_argument("--text-steps", type=int, default=300, help="steps of the language model (default: 300)")
+    options.add_argument("--text-steps", type=int, default=200, help="steps of the language model (default: 200)")
     options.add_argument("--vocabulary", type=int, default=896, help="tokens (default: 896)")
     options.add_argument("--checked", type=int, default=200, help="clips the towers are checked on (default: 200)")
-    options.add_argument("--threads", type=int, default=2, help="of torch (default: 2)")
+    options.add_argument(
+        "--threads", type=int, default=1, help="of torch; another process draws the clips (default: 1)"
+    )
     make_base(**vars(options.parse_args()))

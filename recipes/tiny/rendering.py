@@ -8,7 +8,6 @@ id and means nothing.
 from __future__ import annotations
 
 import ctypes
-import math
 from functools import lru_cache
 from pathlib import Path
 
@@ -21,8 +20,16 @@ from asid_hf.media_budget import frame_count, frame_places
 SIDE = 84  # pixels: three of the model's cells, of which an object covers more than one
 RATE = 8  # pictures a second
 SAMPLE_RATE = 16000
-_FIELD = 288  # pixels of a background: what the fastest camera of the longest clip sees of it
+_FIELD = 192  # pixels of a background: more than the fastest camera sees in the longest clip
 _RGB = {"red": (215, 40, 40), "yellow": (245, 220, 50), "white": (245, 245, 245), "purple": (140, 50, 190)}
+_GROUND = {  # background -> its colour, and the colour, height and width of its specks
+    "meadow": ((60, 130, 50), (235, 225, 120), (8, 8)),
+    "desert": ((205, 170, 115), (110, 75, 40), (6, 10)),
+    "sea": ((35, 85, 160), (215, 235, 245), (5, 12)),
+    "wall": ((120, 118, 116), (45, 42, 40), (9, 7)),
+    "sky": ((18, 20, 48), (235, 235, 220), (6, 6)),
+}
+_TURN = {"static": (0, 0), "pan_left": (-1, 0), "pan_right": (1, 0), "tilt_up": (0, -1), "tilt_down": (0, 1)}
 _STEP = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1), "still": (0, 0)}
 # Presets that look ahead read beyond the edges of pictures so small, and give other bytes each time.
 _FILM = {"crf": "16", "preset": "ultrafast", "threads": "1"}
@@ -81,13 +88,11 @@ def pictures(facts: Facts, clip_id: str, times: np.ndarray) -> np.ndarray:
     random = generator(clip_id, "picture")
     field = _background(facts.background, random)
     middle = facts.seconds / 2
-    # The camera: pixels a second, or e-folds a second of the part of the field that is seen.
-    pan, zoom = random.uniform(10, 15), random.uniform(0.18, 0.25)
-    pan *= {"pan_left": -1, "pan_right": 1}.get(facts.camera, 0)
-    zoom *= {"zoom_in": -1, "zoom_out": 1}.get(facts.camera, 0)
+    # The camera: pixels a second, along the axis in which it turns.
+    turn = np.array(_TURN[facts.camera]) * random.uniform(7, 10)
     scale = random.uniform(0.85, 1.2)
-    reach = SIDE / 2 * scale * math.exp(abs(zoom) * middle) + abs(pan) * middle
-    centre = random.uniform(reach, _FIELD - 1 - reach, 2)
+    reach = SIDE / 2 * scale + np.abs(turn) * middle
+    centre = random.uniform(reach, _FIELD - 1 - reach)
     # The object: its way is never longer than the picture, whatever the clip's length.
     size = random.uniform(36, 44)
     speed = min(random.uniform(9, 14), 66 / facts.seconds)
@@ -96,51 +101,40 @@ def pictures(facts: Facts, clip_id: str, times: np.ndarray) -> np.ndarray:
     gain = random.uniform(0.85, 1.1)
     shots = []
     for time in times - middle:
-        picture = _seen(field, centre + np.array([pan * time, 0]), scale * math.exp(zoom * time))
+        picture = _seen(field, centre + turn * time, scale)
         _draw_object(picture, facts, place + step * speed * time, size)
         shots.append(picture)
     return np.clip(np.stack(shots) * gain, 0, 255).astype(np.uint8).transpose(0, 3, 1, 2)
 
 
 def _background(kind: str, random: np.random.Generator) -> np.ndarray:
-    """A wide view without any period, so that wherever the camera goes it sees something else; (288, 288, 3)."""
-    base, spread = {
-        "meadow": ((70, 140, 55), 1.0),
-        "desert": ((200, 165, 110), 1.0),
-        "sea": ((40, 95, 165), 1.0),
-        "wall": ((125, 120, 115), 1.0),
-        "sky": ((18, 20, 48), 0.25),
-    }[kind]
-    grain = 10 * _noise(random, 96, 96) + 14 * _noise(random, 8, 8)
+    """A wide view without any period, so that wherever the camera turns it sees something else; (192, 192, 3).
+
+    Specks of one colour lie all over it: what moves is seen by them.
+    """
+    ground, speck, (high, wide) = _GROUND[kind]
+    grain = 5 * _noise(random, 27, 27) + 12 * _noise(random, 5, 5)
     if kind == "meadow":
-        grain += 26 * _noise(random, 24, 90)
+        grain += 8 * _noise(random, 16, 60)
     elif kind == "desert":
-        grain += 22 * _noise(random, 70, 12)
+        grain += 8 * _noise(random, 47, 8)
     elif kind == "sea":
-        grain += 20 * _noise(random, 60, 20) + 45 * np.clip(_noise(random, 48, 16) - 0.9, 0, 1)
+        grain += 8 * _noise(random, 40, 13)
     elif kind == "wall":
         grain += _stones(random)
-    view = np.array(base, np.float32) + spread * grain[..., None]
-    if kind == "sky":
-        for _ in range(260):
-            row, column = random.integers(1, _FIELD - 2, 2)
-            size = int(random.integers(1, 4))
-            view[row : row + size, column : column + size] += random.uniform(90, 220)
+    view = np.array(ground, np.float32) + (0.25 if kind == "sky" else 1) * grain[..., None]
+    for row, column in random.integers(0, _FIELD, (_FIELD**2 // 600, 2)):
+        view[row : row + high, column : column + wide] = speck
     return np.clip(view, 0, 255).astype(np.float32)
 
 
 def _noise(random: np.random.Generator, rows: int, columns: int) -> np.ndarray:
-    """Smooth noise with so many bumps down and across, (288, 288)."""
-    return _between(rows) @ random.normal(size=(rows, columns)).astype(np.float32) @ _between(columns).T
-
-
-@lru_cache(maxsize=32)
-def _between(count: int) -> np.ndarray:
-    """The matrix that spreads `count` values over the field, straight lines between them."""
-    low, share = _low_and_share(np.linspace(0, count - 1, _FIELD), count)
-    matrix = np.zeros((_FIELD, count), np.float32)
-    matrix[np.arange(_FIELD), low], matrix[np.arange(_FIELD), low + 1] = 1 - share, share
-    return matrix
+    """Smooth noise with so many bumps down and across, (192, 192)."""
+    values = random.normal(size=(rows, columns)).astype(np.float32)
+    low, share = _low_and_share(np.linspace(0, rows - 1, _FIELD), rows)
+    values = values[low] + share[:, None] * (values[low + 1] - values[low])
+    low, share = _low_and_share(np.linspace(0, columns - 1, _FIELD), columns)
+    return values[:, low] + share * (values[:, low + 1] - values[:, low])
 
 
 def _low_and_share(places: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -151,13 +145,13 @@ def _low_and_share(places: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarr
 
 
 def _stones(random: np.random.Generator) -> np.ndarray:
-    stones = np.full((_FIELD, _FIELD), -70, np.float32)  # the joints
+    stones = np.full((_FIELD, _FIELD), -40, np.float32)  # the joints
     top = 0
     while top < _FIELD:
         high, left = int(random.integers(13, 28)), -int(random.integers(0, 30))
         while left < _FIELD:
             wide = int(random.integers(16, 44))
-            stones[top + 2 : top + high, max(0, left + 2) : max(0, left + wide)] = random.normal(0, 22)
+            stones[top + 2 : top + high, max(0, left + 2) : max(0, left + wide)] = random.normal(0, 12)
             left += wide
         top += high
     return stones
@@ -185,10 +179,12 @@ def _depth(shape: str, columns: np.ndarray, rows: np.ndarray, half: float) -> np
     """How many pixels inside its edge each pixel is; negative outside."""
     if shape == "circle":
         return half - np.hypot(columns, rows)
-    if shape == "square":
-        return 0.88 * half - np.maximum(abs(columns), abs(rows))
-    slope = np.array([0.894, -0.447])  # of a side that rises twice as fast as it goes
-    return np.minimum(0.9 * half - rows, (rows + half) * -slope[1] - abs(columns) * slope[0])
+    across, down = np.broadcast_arrays(abs(columns), abs(rows))
+    if shape == "cross":
+        lying, standing = ((half - one, 0.3 * half - other) for one, other in ((across, down), (down, across)))
+        return np.maximum(np.minimum(*lying), np.minimum(*standing))
+    # Sides that rise twice as fast as they go.
+    return np.minimum(0.9 * half - rows, 0.447 * (rows + half) - 0.894 * across)
 
 
 def soundtrack(facts: Facts, clip_id: str) -> np.ndarray | None:

@@ -89,7 +89,7 @@ _VISION = {
     "out_hidden_size": WIDTH,
     "fullatt_block_indexes": [0, 1, 2],  # of pictures of three by three cells every layer sees all
     "window_size": 56,
-    "initializer_range": 0.05,
+    "initializer_range": 0.08,
 }
 _AUDIO = {
     "d_model": WIDTH,
