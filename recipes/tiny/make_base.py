@@ -57,7 +57,7 @@ def make_base(
     output: Path,
     seed: int = 0,
     seen_steps: int = 450,
-    heard_steps: int = 120,
+    heard_steps: int = 100,
     text_steps: int = 200,
     vocabulary: int = 896,
     checked: int = 200,
@@ -103,8 +103,8 @@ def make_base(
         train_tower(tower, thinker, heads, ClipBatches(sense, steps, seed, sounds, processor), rate)
     accuracy = check_towers(thinker, heads, processor, output, checked)
     loss = train_language(thinker, tokenizer, sounds, text_steps, seed)
-    for sense in ("seen", "heard"):
-        match_scale(thinker, ClipBatches(sense, 1, seed, sounds, processor))
+    # The towers' tokens stay far longer than the words' embeddings. To shorten them, the projectors' weights would have
+    # to be so small that a single step of training takes what they know.
     save_omni(omni.eval(), processor, output / "base")
     report = {
         "accuracy": accuracy,
@@ -337,28 +337,6 @@ def train_language(thinker: Any, tokenizer: Any, sounds: tuple[str, ...], steps:
     return float(np.mean(losses[-max(1, steps // 10) :]))
 
 
-@torch.no_grad()
-def match_scale(thinker: Any, batches: ClipBatches) -> None:
-    """Bring a tower's tokens to the length that words have, as the language model knows its input.
-
-    What the heads read stays the same, as they read tokens of one length.
-
-    Example:
-        >>> match_scale(thinker, ClipBatches("heard", 1, 0, ("low",), processor))  # doctest: +SKIP
-    """
-    batch, visual, audio = batches[0], thinker.model.visual, thinker.model.audio_tower
-    if batches.sense == "seen":
-        last, tokens = visual.merger.mlp[-1], visual(batch["patches"], grid_thw=batch["grid"]).pooler_output
-    else:
-        columns, _ = audio._get_feat_extract_output_lengths(batch["lengths"])
-        told = audio(batch["mel"], feature_lens=batch["lengths"], aftercnn_lens=columns)
-        last, tokens = audio.proj, told.last_hidden_state
-    words = thinker.get_input_embeddings().weight
-    share = (words.square().mean() / tokens.square().mean()).sqrt()
-    last.weight.mul_(share)
-    last.bias.mul_(share)
-
-
 def _optimizer(weights: list, steps: int, rate: float) -> tuple[torch.optim.Optimizer, Any]:
     optimizer = torch.optim.AdamW(weights, lr=rate, betas=(0.9, 0.98), weight_decay=0.01)
     return optimizer, torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps + 1, pct_start=0.1)
@@ -376,7 +354,7 @@ if __name__ == "__main__":
     options = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     data_options(options)
     options.add_argument("--seen-steps", type=int, default=450, help="steps of the vision tower (default: 450)")
-    options.add_argument("--heard-steps", type=int, default=120, help="steps of the audio tower (default: 120)")
+    options.add_argument("--heard-steps", type=int, default=100, help="steps of the audio tower (default: 100)")
     options.add_argument("--text-steps", type=int, default=200, help="steps of the language model (default: 200)")
     options.add_argument("--vocabulary", type=int, default=896, help="tokens (default: 896)")
     options.add_argument("--checked", type=int, default=200, help="clips the towers are checked on (default: 200)")
