@@ -10,6 +10,8 @@ from asid_hf.captioner.clips import as_clip
 from asid_hf.media import Clip
 from asid_hf.media_budget import audio_tokens, picture_tokens
 
+SLACK = 3  # tokens; when a clip is fitted, its sound counts as up to 0.1 s longer than it turns out to be
+
 
 class ClipCache:
     """Opens clips as `captioner.clips.as_clip` does, and keeps them in this process, the last used ones.
@@ -82,7 +84,7 @@ def _serves(clip: Clip, had: int | None, room: int | None) -> bool:
         return True
     if clip.fitted:
         return False
-    sound = 0 if clip.audio is None else audio_tokens(len(clip.audio))
+    sound = 0 if clip.audio is None else audio_tokens(len(clip.audio)) + SLACK
     seen = 0 if clip.frames is None else picture_tokens(len(clip.frames), *clip.frames.shape[2:])
     return room is None or seen + sound <= room
 

@@ -134,25 +134,33 @@ def test_one_layer_computed_again_is_told_within_a_factor_of_two(
 
 
 @pytest.mark.parametrize("again", [True, False])
-def test_a_frozen_encoder_keeps_nothing_and_a_trained_one_what_is_told(
-    captioner: Any, batch: Batch, inputs: dict, training: CaptionerSFTConfig, again: bool
+@pytest.mark.parametrize("trained", [(), ("model.visual.merger",), ("model.visual",)])
+def test_what_an_encoder_keeps_is_told_within_a_factor_of_two(
+    captioner: Any, batch: Batch, inputs: dict, training: CaptionerSFTConfig, again: bool, trained: tuple
 ) -> None:
-    changed = CaptionerSFTConfig(training.output_dir, use_cpu=True, bf16=False, gradient_checkpointing=again)
-    captioner.train()
+    """Frozen or not, and whether or not gradients are asked for at its input."""
+    freeze(captioner.train(), ("lm_head", *trained))
     if again:
         captioner.gradient_checkpointing_enable({"use_reentrant": False})
+    changed = CaptionerSFTConfig(training.output_dir, use_cpu=True, bf16=False, gradient_checkpointing=again)
     pixels = inputs["pixel_values_videos"]
+    measured = kept(captioner, lambda: captioner.get_video_features(pixels, inputs["video_grid_thw"]))
+    told = [
+        activation_bytes(captioner, changed, ModelConfig(), replace(batch, video=video, audio=0), 4, 4)["activations"]
+        for video in (batch.video, 0)
+    ]
+    first_layer_is_trained = captioner.model.visual.patch_embed.proj.weight.requires_grad
+    measured -= size([pixels]) if first_layer_is_trained else 0
+    encoder = told[0] - told[1] - size([pixels])  # which count as kept in any case
+    assert (measured == 0) == (encoder == 0)
+    assert not measured or 0.5 < encoder / measured < 2, (encoder, measured)
 
-    def measured_and_told(*parts: str) -> tuple[int, int]:
-        freeze(captioner, parts)
-        measured = kept(captioner, lambda: captioner.get_video_features(pixels, inputs["video_grid_thw"]))
-        return measured, activation_bytes(captioner, changed, ModelConfig(), batch, 4, 4)["activations"]
 
-    frozen, trained = measured_and_told("lm_head"), measured_and_told("lm_head", "model.visual")
-    if not again:  # checkpointing hands the inputs of frozen layers over, too, and lets them go at once
-        assert frozen[0] == 0
-    measured = trained[0] - size([pixels])  # which count as kept in any case
-    assert 0.5 < (trained[1] - frozen[1]) / measured < 2
+def test_asking_what_flows_changes_no_model(captioner: Any, batch: Batch, training: CaptionerSFTConfig) -> None:
+    freeze(captioner, TRAINABLE)
+    changed = CaptionerSFTConfig(training.output_dir, use_cpu=True, bf16=False, gradient_checkpointing=True)
+    activation_bytes(captioner, changed, ModelConfig(), batch, 4, 4)
+    assert not any(module._forward_hooks for module in captioner.modules())
 
 
 def test_the_planned_model_is_the_real_one_without_its_numbers(small: Path, captioner: Any, data: Any) -> None:
