@@ -87,7 +87,8 @@ def _compare(sides: list[str], clip: Path, model: Path, runs: int, folder: Path)
     results: dict[str, list[dict]] = {side: [] for side in sides}
     for _ in range(runs):
         for side in sides:
-            results[side].append(_run(side, clip, model, folder / f"{side}.npz"))
+            kept = folder / f"{side}.npz"
+            results[side].append(in_fresh_process(__file__, side=side, clip=clip, model=model, keep=kept))
     for side, told in results.items():
         seconds, memory = (statistics.median(run[key] for run in told) for key in MEASURED)
         print(
@@ -117,24 +118,14 @@ def _show_apart(theirs: Any, ours: Any) -> None:
             print(f"  {what}: {apart.mean():.4f} apart in the mean, 99th percentile {np.quantile(apart, 0.99):.3f}")
 
 
-def _run(side: str, clip: Path, model: Path, keep: Path) -> dict[str, Any]:
-    command = [
-        sys.executable,
-        __file__,
-        "--side",
-        side,
-        "--clip",
-        str(clip),
-        "--model",
-        str(model),
-        "--keep",
-        str(keep),
-    ]
+def in_fresh_process(script: str, **options: object) -> dict[str, Any]:
+    """What a script prints last, as JSON, when it is run with these options in a process of its own."""
+    words = [str(word) for name, value in options.items() for word in (f"--{name}", value)]
     paths = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     environment = {**os.environ, "PYTHONPATH": paths, "TRANSFORMERS_VERBOSITY": "error"}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    done = subprocess.run([sys.executable, script, *words], capture_output=True, text=True, env=environment)
     if done.returncode:
-        raise SystemExit(f"{side} failed:\n{done.stderr}")
+        raise SystemExit(f"{' '.join(words)} failed:\n{done.stderr}")
     return json.loads(done.stdout.splitlines()[-1])
 
 

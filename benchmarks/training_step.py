@@ -21,7 +21,6 @@ import importlib.util
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -30,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from media_loading import cut
-from processing import FRAME_PIXELS, PIXELS
+from processing import FRAME_PIXELS, PIXELS, in_fresh_process
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
@@ -56,9 +55,10 @@ def main() -> None:
             print('The peer is absent: pip install "qwen-omni-utils==0.0.9" "torchcodec>=0.17" librosa')
         sides = [side for side in SIDES if side != "peer" or peer]
         told: dict[str, list[dict]] = {side: [] for side in sides}
+        same = {name: getattr(options, name) for name in ("clip", "batch", "workers", "compute")}
         for _ in range(options.runs):
             for side in sides:
-                told[side].append(_run(side, Path(folder), model, options))
+                told[side].append(in_fresh_process(__file__, side=side, folder=folder, model=model, **same))
         _show(told, options)
 
 
@@ -94,18 +94,6 @@ def _show(told: dict[str, list[dict]], options: argparse.Namespace) -> None:
             pairs = zip(told[side], told["peer"], strict=True)
             ratio = statistics.median(ours["rate"] / peer["rate"] for ours, peer in pairs)
             print(f"  {side} is {ratio:.1f} times as fast as the peer")
-
-
-def _run(side: str, folder: Path, model: Path, options: argparse.Namespace) -> dict[str, float]:
-    passed = {"side": side, "folder": folder, "model": model, "clip": options.clip, "batch": options.batch}
-    passed |= {"workers": options.workers, "compute": options.compute}
-    command = [sys.executable, __file__, *(str(word) for key, value in passed.items() for word in (f"--{key}", value))]
-    paths = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
-    environment = {**os.environ, "PYTHONPATH": paths, "TRANSFORMERS_VERBOSITY": "error"}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
-    if done.returncode:
-        raise SystemExit(f"{side} failed:\n{done.stderr}")
-    return json.loads(done.stdout.splitlines()[-1])
 
 
 def _measure(options: argparse.Namespace) -> dict[str, float]:

@@ -354,6 +354,16 @@ class Handler(BaseHTTPRequestHandler):
             self.hub.add_repo(name, {}, asked.get("type", "model"), private=bool(asked.get("private")))
         self.send(200, {"url": f"{self.hub.endpoint}/{name}"})
 
+    def validate_yaml(self) -> None:
+        """Whether the head of a card, between its two lines of dashes, is a mapping."""
+        content = json.loads(self.body)["content"]
+        head = content.split("---\n")[1] if content.startswith("---\n") else ""
+        try:
+            errors = [] if isinstance(yaml.safe_load(head), dict) else [{"message": "no mapping at its head"}]
+        except yaml.YAMLError as error:
+            errors = [{"message": str(error)}]
+        self.send(400 if errors else 200, {"errors": errors, "warnings": []})
+
     def preupload(self, kind: str, name: str, revision: str) -> None:
         """Every file comes with the commit: none is sent ahead as a large one."""
         paths = [file["path"] for file in json.loads(self.body)["files"]]
@@ -434,6 +444,7 @@ _FILE = r"/(?:(?P<kind>datasets|spaces)/)?(?P<name>[^/]+/[^/]+)/resolve/(?P<revi
 ROUTES = (
     ("GET", "/api/whoami-v2", Handler.whoami),
     ("POST", "/api/repos/create", Handler.create),
+    ("POST", "/api/validate-yaml", Handler.validate_yaml),
     ("POST", _API + "/preupload/(?P<revision>[^/]+)", Handler.preupload),
     ("POST", _API + "/commit/(?P<revision>[^/]+)", Handler.commit),
     ("GET", _API, Handler.info),

@@ -8,7 +8,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from qwen_vocabulary import CHAT_TEMPLATE, MEDIA, SPECIAL
 from tiny_captioners import AUDIO, TEXT, VISION
 
 MEDIA_BUDGET = {"min_pixels": 784, "frame_pixels": 56 * 84, "max_frames": 8}
@@ -17,75 +16,37 @@ ROWS = 700
 
 def small_tokenizer() -> Any:
     """A byte-level BPE of the words that captioners are asked with, with the special tokens of Qwen2.5-Omni."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import Qwen2Tokenizer
+    from tiny_omni import build_tokenizer
 
     from asid_hf import instructions
 
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    letters = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(vocab_size=600, initial_alphabet=sorted(letters), show_progress=False)
     words = [instructions.SYSTEM_PROMPT, *instructions.ALL, *instructions.SINGLE, *instructions.SEVERAL]
-    tokenizer.train_from_iterator(words, trainer)
-    vocabulary = tokenizer.get_vocab()
-    merges = [tuple(line.split(" ")) for line in _merges(tokenizer)]
-    made = Qwen2Tokenizer(
-        vocab=vocabulary | {token: len(vocabulary) + place for place, token in enumerate(SPECIAL)},
-        merges=merges,
-        pad_token="<|endoftext|>",
-        eos_token="<|im_end|>",
-        unk_token=None,
-        chat_template=CHAT_TEMPLATE,
-        model_max_length=4096,
-        extra_special_tokens=MEDIA,
-    )
-    made.add_tokens(SPECIAL, special_tokens=True)
-    return made
+    return build_tokenizer(words, 614)
 
 
 def small_processor() -> Any:
     """The processor of a small captioner."""
-    from transformers import Qwen2VLImageProcessor, Qwen2VLVideoProcessor, WhisperFeatureExtractor
+    from tiny_omni import build_processor
 
-    from asid_hf.captioner import AsidCaptionerProcessor
-
-    tokens = small_tokenizer()
-    return AsidCaptionerProcessor(
-        Qwen2VLImageProcessor(),
-        Qwen2VLVideoProcessor(cap_pixels_per_frame=True),
-        WhisperFeatureExtractor(feature_size=128, chunk_length=300, sampling_rate=16000),
-        tokens,
-        chat_template=tokens.chat_template,
-        media=MEDIA_BUDGET,
-    )
+    return build_processor(small_tokenizer(), MEDIA_BUDGET)
 
 
 def build_small_captioner(folder: Path, seed: int = 0, **text: Any) -> Path:
     """Save a small captioner and its processor; `text` changes its language model."""
     import torch
+    from tiny_omni import IDS
 
     from asid_hf.captioner import AsidCaptionerConfig, AsidCaptionerForConditionalGeneration
 
     processor = small_processor()
     ids = processor.tokenizer.convert_tokens_to_ids
-    named = {
-        "audio_token_index": "<|AUDIO|>",
-        "image_token_index": "<|IMAGE|>",
-        "video_token_index": "<|VIDEO|>",
-        "audio_start_token_id": "<|audio_bos|>",
-        "audio_end_token_id": "<|audio_eos|>",
-        "vision_start_token_id": "<|vision_bos|>",
-        "vision_end_token_id": "<|vision_eos|>",
-    }
     ends = {"pad_token_id": ids("<|endoftext|>"), "eos_token_id": ids("<|im_end|>"), "bos_token_id": None}
     config = AsidCaptionerConfig(
         text_config={**TEXT, "vocab_size": ROWS, **ends, **text},
         vision_config=VISION,
         audio_config=AUDIO,
         media=MEDIA_BUDGET,
-        **{name: ids(token) for name, token in named.items()},
+        **{name: ids(token) for name, token in IDS.items()},
     )
     torch.manual_seed(seed)
     model = AsidCaptionerForConditionalGeneration(config)
@@ -127,10 +88,3 @@ def recipe_at(folder: Path, model: Path, name: str = "run", **more: Any) -> Path
     path = folder / f"{name}.yaml"
     path.write_text(yaml.safe_dump(told))
     return path
-
-
-def _merges(tokenizer: Any) -> list[str]:
-    import json
-
-    told = json.loads(tokenizer.to_str())["model"]["merges"]
-    return [one if isinstance(one, str) else " ".join(one) for one in told]

@@ -19,6 +19,7 @@ LAYERS = (  # a room may import from its own layer and from those before it
         "media_budget",
         "media_clip",
         "media_encode",
+        "media_extent",
         "media_film",
         "media_source",
         "media_stills",

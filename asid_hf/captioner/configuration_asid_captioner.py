@@ -80,6 +80,8 @@ class AsidCaptionerConfig(CarriesCode, Qwen2_5OmniThinkerConfig):
     def get_config_dict(cls, pretrained_model_name_or_path: Any, **kwargs: Any) -> tuple[dict, dict]:
         """The configuration as a dictionary, of a captioner, a thinker or a whole Omni; and the arguments left over."""
         told, left = super().get_config_dict(pretrained_model_name_or_path, **kwargs)
+        if not told:  # transformers would take a default one, a model of billions
+            raise InputError(f"No model lies with {pretrained_model_name_or_path}: there is no config.json.")
         return captioner_dict(told, str(pretrained_model_name_or_path)), left
 
 
@@ -87,7 +89,7 @@ def captioner_dict(told: dict, name: str) -> dict:
     """A configuration as read from a file, as one of a captioner.
 
     Args:
-        told: of a captioner, of a thinker or of a whole Omni; {} is given back.
+        told: of a captioner, of a thinker or of a whole Omni.
         name: of the model, for the message.
 
     Raises:

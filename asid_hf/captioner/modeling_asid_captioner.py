@@ -183,6 +183,24 @@ class AsidCaptionerForConditionalGeneration(CarriesCode, Qwen2_5OmniThinkerForCo
         elif kwargs.get("is_main_process", True):
             save_adapter(self, save_directory, kwargs.get("state_dict"))
 
+    def enable_input_require_grads(self) -> None:
+        """Let gradients reach what gradient checkpointing needs them at: the inputs of the parts that are trained.
+
+        transformers (5.24) asks for them at the inputs of both encoders, too, so that frozen ones keep the states of
+        all their layers, run twice, and are gone back through for nothing.
+        """
+
+        def ask(module: Any, inputs: Any, output: torch.Tensor) -> None:
+            output.requires_grad_(True)
+
+        parts: list[Any] = [self.model.language_model]
+        for tower, projector in ((self.model.visual, "merger."), (self.model.audio_tower, "proj.")):
+            inner = [weight for name, weight in tower.named_parameters() if not name.startswith(projector)]
+            if any(weight.requires_grad for weight in inner):
+                parts.append(tower)
+        self._require_grads_hooks = [part.get_input_embeddings().register_forward_hook(ask) for part in parts]
+        self._require_grads_hook = self._require_grads_hooks[0]
+
     @property
     def processor(self) -> AsidCaptionerProcessor:
         """The processor that lies with the checkpoint, loaded when it is first wanted; it can be set, too.

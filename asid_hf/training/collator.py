@@ -5,6 +5,7 @@ It runs in the workers of the data loader, so that clips are decoded while the s
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -172,6 +173,8 @@ class OmniCollator:
         ) as error:  # whatever is wrong with one clip, the run goes on; the trainer ends one where many fail
             reason = getattr(error, "reason", None) or type(error).__name__
             message = str(error) if isinstance(error, AsidError) else f"{type(error).__name__}: {error}"
+            if path := (row.get("video") or {}).get("path"):
+                message = message.replace(path, os.path.basename(path.partition("::")[0]))  # it may be pushed
             report.failed.append({"video_id": row.get("video_id") or "", "reason": reason, "message": message[:500]})
             return None
 

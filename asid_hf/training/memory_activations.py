@@ -137,9 +137,8 @@ def head_bytes(captioner: nn.Module, batch: Batch, inner: int) -> int:
 def _encoder_bytes(captioner: nn.Module, batch: Batch, again: bool, stream: int, inner: int) -> tuple[int, int]:
     """What both encoders keep, and what passes.
 
-    Frozen ones keep nothing, unless gradients are asked for at their inputs (see `_reached`): their layers follow each
-    other, of which one counts. The projectors behind them do where they are trained. The pixels of a batch are kept, in
-    32 bits.
+    Frozen ones keep nothing: their layers follow each other, of which one counts. The projectors behind them do where
+    they are trained. The pixels of a batch are kept, in 32 bits.
     """
     vision, audio = captioner.config.vision_config, captioner.config.audio_config
     tower, ears = captioner.model.visual, captioner.model.audio_tower
@@ -151,33 +150,17 @@ def _encoder_bytes(captioner: nn.Module, batch: Batch, again: bool, stream: int,
     seen = patches * (wide * (8 + 2 * stream + 7 * inner) + 4 * inner * deep)
     heard = steps * (audio.d_model * (2 * stream + 7 * inner) + 2 * inner * audio.encoder_ffn_dim)
     kept = patches * PATCH * 4
-    seen_back, heard_back = (again and _reached(captioner, part) for part in (tower, ears))
-    if seen_back or _trained(tower.blocks):
+    if _trained(tower.blocks):
         kept += vision.depth * (patches * wide * stream if again else seen)
         passing = max(passing, seen)
-    if heard_back or _trained(ears.layers):
+    if _trained(ears.layers):
         kept += audio.encoder_layers * (steps * audio.d_model * stream if again else heard)
         hearing = max(hearing, heard)
-    if seen_back or _trained(tower.merger):
+    if _trained(tower.merger):
         kept += patches * wide * (4 + stream + 3 * inner)
-    if heard_back or _trained(ears.proj):
+    if _trained(ears.proj):
         kept += batch.rows * batch.audio * audio.d_model * inner
     return kept, max(passing, hearing)
-
-
-def _reached(captioner: nn.Module, encoder: nn.Module) -> bool:
-    """Whether gradients flow back through an encoder although it is frozen.
-
-    With checkpointing transformers 5.24 has the outputs of all input embeddings require gradients, those of a frozen
-    encoder's first convolution, too: so the model is asked.
-    """
-    asked = getattr(captioner, "_require_grads_hooks", None)
-    if not asked:
-        captioner.enable_input_require_grads()
-    reached = bool(encoder.get_input_embeddings()._forward_hooks)
-    if not asked:
-        captioner.disable_input_require_grads()
-    return reached
 
 
 def _trained(part: nn.Module) -> bool:

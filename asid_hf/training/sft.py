@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import fields
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from accelerate import PartialState
-from accelerate.state import AcceleratorState
 from datasets import Dataset
 from transformers import set_seed
 from transformers.trainer_utils import get_last_checkpoint
@@ -17,6 +14,7 @@ from transformers.trainer_utils import get_last_checkpoint
 from asid_hf.captioner import AsidCaptionerForConditionalGeneration, AsidCaptionerProcessor
 from asid_hf.errors import InputError
 from asid_hf.training.arguments import CaptionerArguments, CaptionerSFTConfig
+from asid_hf.training.card import facts_of
 from asid_hf.training.collator import OmniCollator
 from asid_hf.training.freezing import check_frozen, count_parts, freeze, lora_targets, table
 from asid_hf.training.mixing import load_held_out, load_rows
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
     from peft import LoraConfig
     from trl import ModelConfig
 
-PACKAGES = ("asid_hf", "transformers", "trl", "peft", "accelerate", "datasets", "torch")
 MERGED = "merged"
 
 
@@ -70,14 +67,14 @@ def train(data: CaptionerArguments, training: CaptionerSFTConfig, model: ModelCo
     )
     parts = count_parts(trainer.model)
     check_frozen(parts, lora=lora is not None)
-    trainer.facts = facts_of(data, training, model, rows, plan, parts)
+    trainer.facts = facts_of(data, training, model, plan, parts)
     if PartialState().is_main_process:
         print(table(parts), flush=True)
     if held_out and data.sample_captions:
         samples = [row for rows in held_out.values() for row in rows.select([0]) if row["video"] is not None]
         trainer.add_callback(SampleCaptions(samples[: data.sample_captions], trainer, **sample_options(data)))
     trainer.train(resume_from_checkpoint=checkpoint_of(training))
-    trainer.save_model(training.output_dir)
+    trainer.save_model(training.output_dir, _internal_call=True)  # else it pushes, before all is there
     trainer.create_model_card()
     if lora is not None and data.merge_adapter:
         save_merged(trainer, model)
@@ -211,54 +208,3 @@ def sample_options(data: CaptionerArguments) -> dict[str, Any]:
         512
     """
     return {"max_new_tokens": 512, "load_audio_from_video": data.load_audio_from_video, "seed": data.instruction_seed}
-
-
-def facts_of(
-    data: CaptionerArguments, training: CaptionerSFTConfig, model: ModelConfig, rows: Any, plan: Any, parts: list
-) -> dict[str, Any]:
-    """What the card tells: nothing of this machine, and no secret.
-
-    Example:
-        >>> facts_of(data, training, model, rows, plan, parts)["base_model"]  # doctest: +SKIP
-        'Qwen/Qwen2.5-Omni-3B'
-    """
-    source = model.model_name_or_path
-    return {
-        "name": training.hub_model_id or Path(training.output_dir).resolve().name,
-        "base_model": None if os.path.isdir(source) else source,
-        "datasets": [_dataset_facts(entry) for entry in data.datasets],
-        "arguments": _set_by_recipe(training) | _set_by_recipe(data),
-        "parts": [list(part) for part in parts],
-        "lora": {"r": model.lora_r, "alpha": model.lora_alpha} if model.use_peft else None,
-        "plan": plan.to_dict() if plan is not None else None,
-        "processes": PartialState().num_processes,
-        "distributed": AcceleratorState().distributed_type.value,
-        "versions": {name: version(name) for name in PACKAGES},
-    }
-
-
-def _dataset_facts(entry: dict) -> dict[str, Any]:
-    path = entry["path"]
-    hub = "AudioVisual-Caption/ASID-1M" if path == "asid-1m" and not entry.get("data_dir") else path
-    local = os.path.exists(path) or (path == "asid-1m" and entry.get("data_dir"))
-    return {
-        "path": Path(path).name if os.path.exists(path) else path,
-        "name": entry.get("name"),
-        "hub": None if local or "/" not in hub else hub,
-        "weight": entry.get("weight", 1),
-    }
-
-
-_TOLD = (
-    *("learning_rate", "lr_scheduler_type", "warmup_steps", "num_train_epochs", "max_steps", "max_length", "bf16"),
-    *("per_device_train_batch_size", "gradient_accumulation_steps", "gradient_checkpointing", "weight_decay", "seed"),
-    *("instructions", "instruction_seed", "trainable", "load_audio_from_video", "fps", "min_frames", "max_frames"),
-    *("min_pixels", "frame_pixels", "total_pixels"),
-)
-
-
-def _set_by_recipe(arguments: Any) -> dict[str, Any]:
-    told = {one.name: getattr(arguments, one.name) for one in fields(arguments) if one.name in _TOLD}
-    if told.get("max_steps", -1) > 0:
-        del told["num_train_epochs"]  # which it overrules
-    return {name: getattr(value, "value", value) for name, value in told.items()}

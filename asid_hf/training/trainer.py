@@ -107,6 +107,7 @@ class CaptionerTrainer(SFTTrainer):
         return self._order
 
     def _get_eval_sampler(self, eval_dataset: Any) -> Any:
+        # As they lie: transformers would look for token ids in the rows, to group them by length.
         return None if self.args.world_size > 1 else torch.utils.data.SequentialSampler(eval_dataset)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:

@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 import torch
-from evaluate import evaluate
+from score import score
 from world import FACTS_OF
 
 from asid_hf.captioner import AsidCaptionerForConditionalGeneration
@@ -78,7 +78,7 @@ def run(way: str, seed: int, steps: int, data: Path, threads: int) -> dict:
         model = output / "merged" if stage == 3 else output
     seconds = time.monotonic() - start
     torch.set_num_threads(threads)
-    told = evaluate(AsidCaptionerForConditionalGeneration.from_pretrained(model), data)
+    told = score(AsidCaptionerForConditionalGeneration.from_pretrained(model), data)
     return {"exact": told["exact"]["as it is"], "follow": told["follow"], "seconds": round(seconds, 1)}
 
 

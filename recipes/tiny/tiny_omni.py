@@ -45,7 +45,7 @@ _TOKENS = {
     "audio_bos_token": "<|audio_bos|>",
     "audio_eos_token": "<|audio_eos|>",
 }
-_IDS = {
+IDS = {
     "audio_token_index": "<|AUDIO|>",
     "image_token_index": "<|IMAGE|>",
     "video_token_index": "<|VIDEO|>",
@@ -172,8 +172,8 @@ def build_tokenizer(texts: Iterable[str], size: int) -> Qwen2Tokenizer:
     return made
 
 
-def build_processor(tokenizer: Qwen2Tokenizer) -> AsidCaptionerProcessor:
-    """The captioner's processor, with a budget in which the world's pictures keep their size.
+def build_processor(tokenizer: Qwen2Tokenizer, media: dict = MEDIA) -> AsidCaptionerProcessor:
+    """The captioner's processor, by default with a budget in which the world's pictures keep their size.
 
     Example:
         >>> build_processor(build_tokenizer(["a"], 280)).media["fps"]
@@ -185,7 +185,7 @@ def build_processor(tokenizer: Qwen2Tokenizer) -> AsidCaptionerProcessor:
         WhisperFeatureExtractor(feature_size=128, sampling_rate=16000),
         tokenizer,
         chat_template=CHAT_TEMPLATE,
-        media=MEDIA,
+        media=media,
     )
 
 
@@ -198,7 +198,7 @@ def build_omni(tokenizer: Qwen2Tokenizer, seed: int = 0) -> Qwen2_5OmniForCondit
         True
     """
     torch.manual_seed(seed)
-    ids = {name: tokenizer.convert_tokens_to_ids(token) for name, token in _IDS.items()}
+    ids = {name: tokenizer.convert_tokens_to_ids(token) for name, token in IDS.items()}
     talker = {**_TALKER, **ids, "vocab_size": len(tokenizer) + len(_CODEC)}
     talker |= {name: len(tokenizer) + place for place, name in enumerate(_CODEC)}
     talker |= dict.fromkeys(_TTS, tokenizer.pad_token_id)

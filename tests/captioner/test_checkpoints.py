@@ -458,3 +458,12 @@ def test_what_is_pushed_has_its_code_with_it(captioner: Any, omni: Path, tmp_pat
             repo = hub.repos["model", f"me/{name}"]
             files = repo.commits[repo.refs["main"]].keys()
             assert {own, "configuration_asid_captioner.py", "modeling_asid_captioner.py", "schema.py"} <= files
+
+
+def test_a_folder_without_a_model_is_refused_instead_of_a_default_model_being_made(
+    one_thread: None, tmp_path: Path
+) -> None:
+    from asid_hf.captioner import AsidCaptionerConfig
+
+    with pytest.raises(InputError, match=r"no config\.json"):
+        AsidCaptionerConfig.from_pretrained(tmp_path)

@@ -3,38 +3,27 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-TINY = Path(__file__).parents[2] / "recipes" / "tiny"
-MODULES = ("make_base", "make_data", "rendering", "tiny_omni", "world")
-
 
 @pytest.fixture(scope="module")
 def tiny() -> Iterator[SimpleNamespace]:
-    """The recipes' modules, which import each other by name."""
+    """The recipes' modules."""
     for package in ("torch", "transformers", "torchvision"):
         pytest.importorskip(package, reason="the packages of the captioner are not installed")
+    import make_base
+    import tiny_omni
     import torch
+    import world
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    sys.path.insert(0, str(TINY))
-    try:
-        import make_base
-        import tiny_omni
-        import world
-
-        yield SimpleNamespace(make_base=make_base, tiny_omni=tiny_omni, world=world)
-    finally:
-        sys.path.remove(str(TINY))
-        for name in MODULES:
-            sys.modules.pop(name, None)
-        torch.set_num_threads(threads)
+    yield SimpleNamespace(make_base=make_base, tiny_omni=tiny_omni, world=world)
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

@@ -23,19 +23,12 @@ SIDE = 84
 
 @pytest.fixture(scope="module")
 def tiny() -> SimpleNamespace:
-    """The recipes' modules, which import each other by name."""
-    before = set(sys.modules)
-    sys.path.insert(0, str(TINY))
-    try:
-        import make_data
-        import rendering
-        import world
+    """The recipes' modules."""
+    import make_data
+    import rendering
+    import world
 
-        yield SimpleNamespace(world=world, rendering=rendering, make_data=make_data)
-    finally:
-        sys.path.remove(str(TINY))
-        for name in set(sys.modules) - before & {"make_data", "rendering", "world"}:
-            sys.modules.pop(name, None)
+    return SimpleNamespace(world=world, rendering=rendering, make_data=make_data)
 
 
 def every_clip(world, count: int = 400, **options) -> list:

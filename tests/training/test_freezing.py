@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import torch
 from real_sizes import meta_captioner
 
 from asid_hf.errors import InputError
+from asid_hf.training.collator import TOLD, OmniCollator
 from asid_hf.training.freezing import (
     TRAINABLE,
     PartCount,
@@ -73,3 +75,38 @@ def test_another_set_than_meant_is_refused(counts: list, lora: bool, message: st
 def test_the_table_adds_up() -> None:
     shown = table([PartCount("lm_head", 1000, 10), PartCount("other", 2000, 0)])
     assert shown.splitlines()[-1].split() == ["all", "3,000", "10"]
+
+
+@pytest.mark.parametrize("reentrant", [False, True])
+def test_frozen_encoders_run_once_a_step_and_the_gradients_are_those_without_checkpointing(
+    captioner: Any, processor: Any, training_row: Any, reentrant: bool
+) -> None:
+    freeze(captioner, TRAINABLE)
+    batch = OmniCollator(processor)([training_row("heard"), training_row("seen")])
+    batch.pop(TOLD)
+    runs = []
+    for block in (captioner.model.visual.blocks[0], captioner.model.audio_tower.layers[0]):
+        block.register_forward_hook(lambda *_: runs.append(1))
+
+    def gradients() -> dict[str, torch.Tensor]:
+        captioner.zero_grad()
+        captioner.train()(**batch, use_cache=False).loss.backward()
+        return {name: weight.grad.clone() for name, weight in captioner.named_parameters() if weight.grad is not None}
+
+    plain = gradients()
+    captioner.gradient_checkpointing_enable({"use_reentrant": reentrant})
+    runs.clear()
+    again = gradients()
+    assert len(runs) == 2
+    assert plain.keys() == again.keys() and all(torch.equal(plain[name], again[name]) for name in plain)
+
+
+def test_an_encoder_that_is_trained_gets_its_gradients_through_checkpointing(
+    captioner: Any, processor: Any, training_row: Any
+) -> None:
+    freeze(captioner, ["model.visual"])
+    captioner.gradient_checkpointing_enable({"use_reentrant": True})
+    batch = OmniCollator(processor)([training_row("seen")])
+    batch.pop(TOLD)
+    captioner.train()(**batch, use_cache=False).loss.backward()
+    assert all(weight.grad is not None for weight in captioner.model.visual.blocks.parameters())

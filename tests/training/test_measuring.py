@@ -139,8 +139,8 @@ def test_a_clip_is_looked_at_once_however_many_rows_ask_about_it(
     small: Path, training_row: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     looked = []
-    look = facts_module._look
-    monkeypatch.setattr(facts_module, "_look", lambda given: looked.append(given["path"]) or look(given))
+    look = facts_module.clip_extent
+    monkeypatch.setattr(facts_module, "clip_extent", lambda given: looked.append(given["path"]) or look(given))
     path = make_clip(tmp_path / "asked.mp4", 1.0)
     row, missing = training_row(str(path)), training_row(str(tmp_path / "none.mp4"))
     data = {**row, "video": {"path": None, "bytes": path.read_bytes()}}

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -213,3 +216,37 @@ def test_every_recipe_runs_shrunk(
     recipe.write_text(yaml.safe_dump(told))
     trainer = run(recipe)
     assert trainer.state.global_step == 2 and all(loss > 0 for loss in losses(trainer))
+
+
+def test_a_run_is_pushed_with_its_card_and_code_and_without_token_or_folders(
+    write_recipe: Callable, tmp_path: Path, release: Path
+) -> None:
+    from hub_server import HubServer
+
+    lines = tmp_path / "lines.jsonl"
+    row = {"instruction": "?", "caption": "A pattern.", "attributes": ["scene"]}
+    clips = [*sorted((release / "videos").glob("*.mp4")), release / "none.mp4"]
+    lines.write_text("".join(json.dumps({**row, "video": str(clip)}) + "\n" for clip in clips))
+    more = {"datasets": [{"path": "json", "data_files": str(lines)}], "max_lost": 0.5, "max_steps": 1}
+    recipe = write_recipe("made", **more, push_to_hub=True, hub_model_id="me/captioner")
+    with HubServer() as hub:
+        hub.tokens["hf_secret"] = "me"
+        environment = {**os.environ, **hub.environment(tmp_path / "home", token="hf_secret"), "OMP_NUM_THREADS": "1"}
+        command = [sys.executable, str(ROOT / "recipes" / "sft.py"), "--config", str(recipe)]
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=250)
+        assert done.returncode == 0, done.stderr[-3000:]
+        repo = hub.repos["model", "me/captioner"]
+        files = repo.commits[repo.refs["main"]]
+    assert {
+        "README.md",
+        "training.json",
+        "model.safetensors",
+        "processor_config.json",
+        "modeling_asid_captioner.py",
+    } <= (files.keys())
+    assert "training_args.bin" not in files
+    card = (tmp_path / "made" / "README.md").read_text()
+    assert card.startswith("---") and "# me/captioner" in card
+    for name in ("README.md", "training.json"):
+        text = (tmp_path / "made" / name).read_text()
+        assert "hf_secret" not in text and str(tmp_path) not in text and str(release) not in text

@@ -1,6 +1,6 @@
 """What a tiny captioner has learned, on clips that were held out: marked by rules against what is true.
 
-    python recipes/tiny/evaluate.py --model tiny/stage3/merged
+    python recipes/tiny/score.py --model tiny/stage3/merged
 
 prints, for each attribute, how often all of its facts are told and right in a caption of all attributes, beside chance
 and beside the most frequent answer; the same without sound, with the sound of another clip, and with the pictures in
@@ -38,7 +38,7 @@ def main() -> None:
     options = _arguments()
     torch.set_num_threads(options.threads)
     model = AsidCaptionerForConditionalGeneration.from_pretrained(options.model)
-    told = evaluate(model, options.data, options.clips, options.conditions, options.follow)
+    told = score(model, options.data, options.clips, options.conditions, options.follow)
     print(render(told))
     if options.json:
         options.json.write_text(json.dumps(told, indent=1), encoding="utf-8")
@@ -58,7 +58,7 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def evaluate(
+def score(
     model: Any, data: Path, clips: int = 160, conditions: Sequence[str] = ("as it is",), follow: int = 80
 ) -> dict[str, Any]:
     """Caption held-out clips and mark the captions.
@@ -75,7 +75,7 @@ def evaluate(
         share}, `clips`.
 
     Example:
-        >>> evaluate(model, Path("tiny"))["exact"]["as it is"]["speech"]  # doctest: +SKIP
+        >>> score(model, Path("tiny"))["exact"]["as it is"]["speech"]  # doctest: +SKIP
         0.95
     """
     truth = read_truth(data)
