@@ -32,7 +32,7 @@ from .rejects import BAD_LINE, SideTable, note_untold, read_rejects
 from .release import INSTRUCTIONS, UNKNOWN, VERIFIED, DataFile, find_files, named_files
 from .sources import BadLine
 
-VERSION = datasets.Version("1.0.0")  # raise it with every change of what the rows are
+VERSION = datasets.Version("1.0.1")  # raise it with every change of what the rows are
 HELD_OUT = "validation"
 _ROWS_WITH_VIDEOS = 4  # that the writer puts into one column, which holds at most 2 GiB
 ON_ERROR = ("raise", "record")

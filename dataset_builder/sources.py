@@ -22,6 +22,9 @@ ACCEPTED = (
     'answer, and one video; or {"video_id": ..., "caption": ...}'
 )
 MAX_LINE_BYTES = 16 * 1024 * 1024  # a caption line of more is an attack or another file
+MAX_DEPTH = 256  # objects and lists within each other; what Python can read depends on how deep its caller stands
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"?', re.DOTALL)
+_BRACKET = re.compile(rb"[{}\[\]]")
 _SHAPES = (  # key of the turns, and of a turn's role and text
     ("messages", "role", "content"),
     ("conversations", "from", "value"),
@@ -246,7 +249,10 @@ def _decode(line: bytes) -> object:
     if len(line) > MAX_LINE_BYTES:
         raise CaptionFileError(f"The line is longer than {MAX_LINE_BYTES // 2**20} MiB.")
     try:
-        record = json.loads(line.decode("utf-8-sig"), parse_constant=lambda name: None)
+        text = line.decode("utf-8-sig")
+        if _is_too_deep(line):
+            raise RecursionError
+        record = json.loads(text, parse_constant=lambda name: None)
         if b"\\u" in line:
             json.dumps(record, ensure_ascii=False).encode()
     except UnicodeDecodeError:
@@ -388,6 +394,17 @@ def as_extra(told: dict) -> str | None:
         return json.dumps(told, ensure_ascii=False, sort_keys=True, allow_nan=False) if told else None
     except ValueError:  # a number beyond all numbers, which JSON has no word for
         return as_extra(json.loads(json.dumps(told), parse_constant=lambda name: None))
+
+
+def _is_too_deep(line: bytes) -> bool:
+    if line.count(b"{") + line.count(b"[") <= MAX_DEPTH:
+        return False
+    depth = 0
+    for bracket in _BRACKET.finditer(_STRING.sub(b"", line)):
+        depth += 1 if bracket[0] in b"{[" else -1
+        if depth > MAX_DEPTH:
+            return True
+    return False
 
 
 def told_duration(extra: str | None) -> float | None:

@@ -224,6 +224,21 @@ def test_ten_thousand_broken_lines_are_each_a_row_or_named(
     assert [row["caption"] for row in again if not isinstance(row, BadLine)] == [row["caption"] for row in rows]
 
 
+def test_how_deep_a_line_may_be_does_not_depend_on_who_reads_it() -> None:
+    def deeper(frames: int, data: bytes) -> tuple[list[dict], list[BadLine]]:
+        return deeper(frames - 1, data) if frames else read(data)
+
+    levels = (10, sources.MAX_DEPTH - 1, sources.MAX_DEPTH, 600, 940, 3000)
+    nested = [b'{"a":' * level + json.dumps(GOOD).encode() + b"}" * level for level in levels]
+    kept = json.dumps({**GOOD, "more": "[{" * 2000 + '\\"' * 9}).encode()  # brackets of a text are none
+    within = [json.dumps(GOOD)[:-1].encode() + b', "more": ' + b"[" * n + b"]" * n + b"}" for n in (255, 256, 900)]
+    data = b"\n".join([*nested, kept, *within]) + b"\n"
+    rows, bad = read(data)
+    assert all(deeper(frames, data) == (rows, bad) for frames in (50, 300))
+    assert [line.line for line in bad if "nested too deep" in line.message] == [2, 3, 4, 5, 6, 9, 10]
+    assert [line.line for line in bad if "nested too deep" not in line.message] == [1] and len(rows) == 2
+
+
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
 VALUES = st.recursive(
     LEAVES, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4)
