@@ -29,7 +29,8 @@ _GROUND = {  # background -> its colour, and the colour, height and width of its
     "wall": ((120, 118, 116), (45, 42, 40), (9, 7)),
     "sky": ((18, 20, 48), (235, 235, 220), (6, 6)),
 }
-_TURN = {"static": (0, 0), "pan_left": (-1, 0), "pan_right": (1, 0), "tilt_up": (0, -1), "tilt_down": (0, 1)}
+_PAN = {"pan_left": (-1, 0), "pan_right": (1, 0)}
+_ZOOM = {"zoom_in": -1, "zoom_out": 1}
 _STEP = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1), "still": (0, 0)}
 # Presets that look ahead read beyond the edges of pictures so small, and give other bytes each time.
 _FILM = {"crf": "16", "preset": "ultrafast", "threads": "1"}
@@ -88,10 +89,11 @@ def pictures(facts: Facts, clip_id: str, times: np.ndarray) -> np.ndarray:
     random = generator(clip_id, "picture")
     field = _background(facts.background, random)
     middle = facts.seconds / 2
-    # The camera: pixels a second, along the axis in which it turns.
-    turn = np.array(_TURN[facts.camera]) * random.uniform(7, 10)
-    scale = random.uniform(0.85, 1.2)
-    reach = SIDE / 2 * scale + np.abs(turn) * middle
+    # The camera: how many pixels of the background a second it pans, and how much more of it a second it sees (log).
+    pan = np.array(_PAN.get(facts.camera, (0, 0))) * random.uniform(7, 10)
+    zoom = _ZOOM.get(facts.camera, 0) * random.uniform(0.18, 0.24)
+    scale = random.uniform(0.8, 1.05)
+    reach = SIDE / 2 * scale * np.exp(abs(zoom) * middle) + np.abs(pan) * middle
     centre = random.uniform(reach, _FIELD - 1 - reach)
     # The object: its way is never longer than the picture, whatever the clip's length.
     size = random.uniform(36, 44)
@@ -101,7 +103,7 @@ def pictures(facts: Facts, clip_id: str, times: np.ndarray) -> np.ndarray:
     gain = random.uniform(0.85, 1.1)
     shots = []
     for time in times - middle:
-        picture = _seen(field, centre + turn * time, scale)
+        picture = _seen(field, centre + pan * time, scale * np.exp(zoom * time))
         _draw_object(picture, facts, place + step * speed * time, size)
         shots.append(picture)
     return np.clip(np.stack(shots) * gain, 0, 255).astype(np.uint8).transpose(0, 3, 1, 2)

@@ -23,7 +23,7 @@ BACKGROUNDS = ("meadow", "desert", "sea", "wall", "sky")
 COLOURS = ("red", "yellow", "white", "purple")
 SHAPES = ("circle", "cross", "triangle")
 DIRECTIONS = ("left", "right", "up", "down", "still")
-CAMERAS = ("static", "pan_left", "pan_right", "tilt_up", "tilt_down")
+CAMERAS = ("static", "pan_left", "pan_right", "zoom_in", "zoom_out")
 TONES = ("silence", "low", "high", "noise", "beeps")
 WORDS = ("tomato", "sunshine")
 """What the voice may say, one word a clip."""
@@ -159,8 +159,8 @@ _CAMERA = {
     "static": "stays fixed",
     "pan_left": "pans leftward",
     "pan_right": "pans rightward",
-    "tilt_up": "tilts upward",
-    "tilt_down": "tilts downward",
+    "zoom_in": "zooms inward",
+    "zoom_out": "zooms outward",
 }
 _TEMPLATES: dict[str, dict[str, tuple]] = {  # wording -> attribute -> sentences; of pairs, the second where not so
     DATASET: {
@@ -306,8 +306,8 @@ _MARKS = {  # fact -> value -> the words that tell it, each of no other value
         "static": ("fixed",),
         "pan_left": ("leftward",),
         "pan_right": ("rightward",),
-        "tilt_up": ("upward",),
-        "tilt_down": ("downward",),
+        "zoom_in": ("inward",),
+        "zoom_out": ("outward",),
     },
     "sound": {
         "silence": ("silence",),
@@ -330,7 +330,7 @@ def read_facts(text: str) -> dict[str, str | None]:
         background, colour, shape, direction, camera and sound; None where the text tells none, or several.
 
     Example:
-        >>> found = read_facts("The setting is a wavy sea. The camera pans leftward. The camera tilts upward.")
+        >>> found = read_facts("The setting is a wavy sea. The camera pans leftward. The camera zooms inward.")
         >>> found["background"], found["camera"], found["sound"]
         ('sea', None, None)
     """
