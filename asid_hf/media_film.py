@@ -313,13 +313,17 @@ class _Wanted:
 
     def take(self, place: int, frame: av.VideoFrame) -> None:
         height, width = self.size[:: -1 if self.upright.swap else 1]
-        scaled = self.scaler.reformat(frame, width, height, self.layout, interpolation=self.method, threads=1)
+        # To planes, and without scaling, swscale writes whole groups of columns only, and leaves the last ones as is.
+        planar = self.layout == "gbrp" and (frame.width, frame.height) != (width, height)
+        layout = "rgb24" if self.layout == "gbrp" and not planar else self.layout
+        scaled = self.scaler.reformat(frame, width, height, layout, interpolation=self.method, threads=1)
         target = self.store[len(self.taken)]
-        if self.layout == "gbrp":
+        if planar:
             green, blue, red = (self.upright(_pixels(plane)) for plane in scaled.planes)
             target[0], target[1], target[2] = red, green, blue
         else:
-            target[...] = self.upright(_pixels(scaled.planes[0], channels=3 if self.layout == "rgb24" else 1))
+            picture = self.upright(_pixels(scaled.planes[0], channels=3 if layout == "rgb24" else 1))
+            target[...] = picture.transpose(2, 0, 1) if self.layout == "gbrp" else picture
         self.taken.append(place)
 
 

@@ -499,6 +499,16 @@ def test_odd_sizes(folder: Path, width: int, height: int) -> None:
     assert numbers(clip.frames) == pytest.approx(clip.frame_times * 25, abs=1)
 
 
+@pytest.mark.parametrize("width", [84, 308, 336])
+def test_pictures_that_keep_their_size_are_whole_to_the_last_column(folder: Path, width: int) -> None:
+    pictures = (np.full((84, width, 3), 100 + n, np.uint8) for n in range(10))
+    path = write(folder / f"whole_{width}.mkv", pictures, codec="ffv1", layout="yuv420p")
+    frames = open_clip(path, fps=25, min_pixels=84 * 84, frame_pixels=84 * width).frames
+    assert frames.shape == (10, 3, 84, width)
+    assert np.array_equal(frames, np.broadcast_to(frames[..., :1, :1], frames.shape))
+    assert frames[:, 0, 0, 0] == pytest.approx(np.arange(100, 110), abs=1)
+
+
 CORNERS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "white": (255, 255, 255)}
 
 

@@ -134,8 +134,8 @@ def test_a_clip_is_opened_as_its_facts_say_and_has_the_same_bytes_again(tiny, tm
         assert (clip.audio is not None) == facts.track
         assert clip.duration == pytest.approx(3, abs=0.1)
         drawn = rendering.pictures(facts, clip_id, rendering.seen_times(facts.seconds))
-        # What the codec costs. libswscale leaves the last columns of a width of 84 unwritten where it does not scale.
-        assert abs(clip.frames.astype(int) - drawn)[..., :80].mean() < 8
+        # What the codec costs, to the last column.
+        assert abs(clip.frames.astype(int) - drawn).mean(axis=(0, 1, 2)).max() < 12
         if facts.track:
             assert (abs(clip.audio).max() < 1e-3) == (facts.sound == "silence")
 
