@@ -4,8 +4,9 @@
 
 makes the data where it is missing (`make_data.py`) and writes `tiny/base`, a whole checkpoint, and
 `tiny/base_report.json`. As in the real model, the towers come trained: here by naming the facts of clips that the data
-does not have. The language model has read texts of the same world, in another wording, and none that asks or answers:
-what the recipes have to teach is to tell what is seen and heard, in the wording of the data, and only what is asked.
+does not have. The language model has read texts of the same world, in another wording, that tell something and tell it
+again; none asks for anything. What the recipes have to teach is to tell what is seen and heard, in the wording of the
+data, and only what is asked.
 """
 
 from __future__ import annotations
@@ -34,9 +35,10 @@ from world import (
     Facts,
     all_sentences,
     draw_facts,
+    forms,
     name_clips,
+    sentence,
     sounds_of,
-    texts_of,
 )
 
 from asid_hf.captioner.pictures import patches_of
@@ -58,8 +60,8 @@ def make_base(
     seed: int = 0,
     seen_steps: int = 450,
     heard_steps: int = 100,
-    text_steps: int = 200,
-    vocabulary: int = 896,
+    text_steps: int = 400,
+    vocabulary: int = 1024,
     checked: int = 200,
     threads: int = 1,
     **data: Any,
@@ -72,7 +74,7 @@ def make_base(
         seen_steps: of the vision tower.
         heard_steps: of the audio tower.
         text_steps: of the language model.
-        vocabulary: tokens.
+        vocabulary: tokens, at most.
         checked: clips of the data on which the towers are checked.
         threads: of torch.
         **data: further options of `make_data`.
@@ -135,8 +137,8 @@ def vocabulary_texts() -> Iterator[str]:
         ' The'
     """
     for sentences in all_sentences([DATASET, BASE]).values():
-        for sentence in sentences:
-            yield from [f" {sentence}"] * 20 + [sentence] * 10
+        for one in sentences:
+            yield from [f" {one}"] * 20 + [one] * 10
     asked = {
         draw_instruction(attributes, str(number), answer=answer)
         for attributes in ([ATTRIBUTES[0]], ATTRIBUTES[:3], ATTRIBUTES[3:6], ATTRIBUTES[5:], ATTRIBUTES)
@@ -297,20 +299,25 @@ def check_towers(thinker: Any, heads: torch.nn.ModuleDict, processor: Any, outpu
 
 
 def base_text(clip_id: str, sounds: tuple[str, ...], random: np.random.Generator) -> str:
-    """A text for the language model: sentences on some attributes of a clip, in the other wording.
+    """A text for the language model: some attributes of a clip, then some of them once more, in the other wording.
 
-    One half are plain texts, the other half are what an assistant says, whatever it was asked.
+    So it learns to find again what has been told, as any language model can that has read much. One half are plain
+    texts, in the other half a user tells and an assistant tells again: some of it, whatever the user may want.
 
     Example:
         >>> base_text("a", ("low",), np.random.default_rng(0)).endswith(("<|im_end|>", "<|endoftext|>"))
         True
     """
-    texts = list(texts_of(draw_facts(clip_id, sounds), clip_id, BASE).values())
-    chosen = sorted(random.choice(len(texts), int(random.integers(1, len(texts) + 1)), replace=False))
-    text = " ".join(texts[place] for place in chosen)
+    facts = draw_facts(clip_id, sounds)
+    names = random.permutation(ATTRIBUTES)[: random.integers(2, 6)].tolist()
+    again = random.permutation(names)[: random.integers(1, len(names) + 1)].tolist()
+    told, retold = (
+        " ".join(sentence(facts, name, int(random.integers(forms(name, BASE))), BASE) for name in chosen)
+        for chosen in (names, again)
+    )
     if random.random() < 0.5:
-        return f"{text}<|endoftext|>"
-    return f"<|im_start|>assistant\n{text}<|im_end|>"
+        return f"{told} {retold}<|endoftext|>"
+    return f"<|im_start|>user\n{told}<|im_end|>\n<|im_start|>assistant\n{retold}<|im_end|>"
 
 
 def train_language(thinker: Any, tokenizer: Any, sounds: tuple[str, ...], steps: int, seed: int) -> float:
@@ -322,7 +329,7 @@ def train_language(thinker: Any, tokenizer: Any, sounds: tuple[str, ...], steps:
     """
     model = thinker.model.language_model
     weights = [*model.parameters(), *thinker.lm_head.parameters()]
-    optimizer, schedule = _optimizer(weights, steps, 2e-3)
+    optimizer, schedule = _optimizer(weights, steps, 4e-3)
     random, losses = np.random.default_rng(seed), []
     bar = tqdm(range(steps), desc="language", mininterval=1)
     for step in bar:
@@ -355,8 +362,8 @@ if __name__ == "__main__":
     data_options(options)
     options.add_argument("--seen-steps", type=int, default=450, help="steps of the vision tower (default: 450)")
     options.add_argument("--heard-steps", type=int, default=100, help="steps of the audio tower (default: 100)")
-    options.add_argument("--text-steps", type=int, default=200, help="steps of the language model (default: 200)")
-    options.add_argument("--vocabulary", type=int, default=896, help="tokens (default: 896)")
+    options.add_argument("--text-steps", type=int, default=400, help="steps of the language model (default: 400)")
+    options.add_argument("--vocabulary", type=int, default=1024, help="tokens, at most (default: 1024)")
     options.add_argument("--checked", type=int, default=200, help="clips the towers are checked on (default: 200)")
     options.add_argument(
         "--threads", type=int, default=1, help="of torch; another process draws the clips (default: 1)"

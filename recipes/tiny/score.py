@@ -3,8 +3,9 @@
     python recipes/tiny/score.py --model tiny/stage3/merged
 
 prints, for each attribute, how often all of its facts are told and right in a caption of all attributes, beside chance
-and beside the most frequent answer; the same without sound, with the sound of another clip, and with the pictures in
-another order in time; and how often a request for one attribute, or for several, is answered with those and no others.
+and beside the most frequent answer; the same without sound, with the sound of another clip, with the pictures in
+another order in time, and of the longer clips; and how often a request for one attribute, or for several, is answered
+with those and no others.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from make_data import read_truth
+from make_data import GROUPS, read_truth
 from world import FACTS_OF, VALUES, attributes_told, read_facts, sounds_of
 
 import asid_hf  # noqa: F401  (makes load_dataset("asid-1m") known)
@@ -29,6 +30,7 @@ from asid_hf.media import Clip, open_clip
 from asid_hf.schema import ATTRIBUTES
 
 HELD_OUT = 0.1  # as in the recipes
+LONGER = "longer clips"
 SIZES = (2, 3, 4)
 WRITING = {"batch_size": 32, "max_new_tokens": 200, "seed": 1}  # instructions are drawn otherwise than in training
 
@@ -71,24 +73,26 @@ def score(
         follow: requests for one attribute, and as many for several.
 
     Returns:
-        `exact` {condition: {attribute: share}}, `chance` and `majority` {attribute: share}, `follow` {one, several:
-        share}, `clips`.
+        `exact` {condition: {attribute: share}}, its last that of the longer held-out clips, shown as they are; `chance`
+        and `majority` {attribute: share}, `follow` {one, several: share}, `clips` {short, long: how many}.
 
     Example:
         >>> score(model, Path("tiny"))["exact"]["as it is"]["speech"]  # doctest: +SKIP
         0.95
     """
     truth = read_truth(data)
-    ids = held_out_ids(data)[:clips]
-    opened = [open_clip(str(data / "data" / "videos" / f"{name}.mp4"), **model.config.media) for name in ids]
-    facts = [truth[name]["facts"] for name in ids]
+    ids, long_ids = (held_out_ids(data, group)[:clips] for group in GROUPS)
+    opened, facts = _open(ids, data, model), [truth[name]["facts"] for name in ids]
     exact = {}
     for condition in conditions:
         shown, options = CONDITIONS[condition](opened)
         texts = [caption.raw for caption in model.caption(shown, **WRITING, **options)]
         exact[condition] = {name: mark(name, texts, facts) for name in FACTS_OF}
+    if long_ids:
+        texts = [caption.raw for caption in model.caption(_open(long_ids, data, model), **WRITING)]
+        exact[LONGER] = {name: mark(name, texts, [truth[one]["facts"] for one in long_ids]) for name in FACTS_OF}
     return {
-        "clips": len(ids),
+        "clips": {"short": len(ids), "long": len(long_ids)},
         "exact": exact,
         "chance": {name: chance(name, facts) for name in FACTS_OF},
         "majority": {name: majority(name, facts) for name in FACTS_OF},
@@ -96,15 +100,16 @@ def score(
     }
 
 
-def held_out_ids(data: Path) -> list[str]:
-    """Ids of the short clips that no recipe trains on."""
+def held_out_ids(data: Path, group: str) -> list[str]:
+    """Ids of the clips of a group that no recipe trains on."""
     from datasets import load_dataset
 
-    folder, group = str(data / "data"), "0_30_s_youtube_v0_1"
-    rows = load_dataset(
-        "asid-1m", "all_attributes", data_dir=folder, groups=[group], held_out=HELD_OUT, split="validation"
-    )
-    return rows["video_id"]
+    options = {"data_dir": str(data / "data"), "groups": [group], "held_out": HELD_OUT}
+    return load_dataset("asid-1m", "all_attributes", split="validation", **options)["video_id"]
+
+
+def _open(ids: Sequence[str], data: Path, model: Any) -> list[Clip]:
+    return [open_clip(str(data / "data" / "videos" / f"{name}.mp4"), **model.config.media) for name in ids]
 
 
 def mark(attribute: str, texts: Sequence[str], facts: Sequence[dict]) -> float:
@@ -181,7 +186,8 @@ CONDITIONS: dict[str, Callable] = {
 
 def render(told: dict[str, Any]) -> str:
     """The figures for people."""
-    lines = [f"{told['clips']} held-out clips; share of captions with all facts of the attribute right"]
+    counts = " and ".join(f"{count} {kind}" for kind, count in told["clips"].items())
+    lines = [f"{counts} held-out clips; share of captions with all facts of the attribute right"]
     columns = {**told["exact"], "chance": told["chance"], "most frequent": told["majority"]}
     wide = max(map(len, columns))
     lines.append(" " * wide + "".join(f"{name:>10}" for name in FACTS_OF))

@@ -16,13 +16,14 @@ def tiny() -> Iterator[SimpleNamespace]:
     for package in ("torch", "transformers", "torchvision"):
         pytest.importorskip(package, reason="the packages of the captioner are not installed")
     import make_base
+    import score
     import tiny_omni
     import torch
     import world
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    yield SimpleNamespace(make_base=make_base, tiny_omni=tiny_omni, world=world)
+    yield SimpleNamespace(make_base=make_base, score=score, tiny_omni=tiny_omni, world=world)
     torch.set_num_threads(threads)
 
 
@@ -31,7 +32,7 @@ def base(tiny: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) -> Pat
     """Folder of the data and of a base after two steps of everything."""
     output = tmp_path_factory.mktemp("tiny")
     steps = {"seen_steps": 2, "heard_steps": 2, "text_steps": 2, "checked": 4}
-    tiny.make_base.make_base(output, **steps, threads=1, short=8, long=2, spoken=False, processes=1)
+    tiny.make_base.make_base(output, **steps, threads=1, short=30, long=12, spoken=False, processes=1)
     return output
 
 
@@ -92,3 +93,33 @@ def test_a_clip_is_shown_as_it_is_and_captioned(base, captioner):
     # Nine cells a pair of pictures: of 28 pixels each, as the clip has them.
     assert captions[0].tokens["video"] in (5 * 9, 6 * 9)
     assert captions[1].tokens["video"] == 3 * 9
+
+
+def test_captions_of_held_out_clips_are_marked_in_every_condition(tiny, base, captioner):
+    score = tiny.score
+    told = score.score(captioner, base, clips=2, conditions=list(score.CONDITIONS), follow=2)
+    assert told["clips"]["short"] == 2
+    assert list(told["exact"]) == [*score.CONDITIONS, score.LONGER]
+    for shares in (*told["exact"].values(), told["chance"], told["majority"]):
+        assert shares.keys() == tiny.world.FACTS_OF.keys()
+        assert all(0 <= share <= 1 for share in shares.values())
+    assert told["chance"]["objects"] == pytest.approx(1 / 12)
+    assert told["chance"]["speech"] == pytest.approx(1 / 5)  # without spoken words
+    assert told["follow"] == {"one": 0, "several": 0}  # two steps of training
+    assert "pictures out of order" in score.render(told)
+
+
+def test_a_caption_is_right_where_all_facts_of_the_attribute_are(tiny, base):
+    world, mark = tiny.world, tiny.score.mark
+    true = [world.draw_facts(name) for name in world.name_clips("short", 5, 40)]
+    texts = [world.paragraph(world.texts_of(facts, "a")) for facts in true]
+    told = [facts.told for facts in true]
+    assert all(mark(name, texts, told) == 1 for name in world.FACTS_OF)
+    others = texts[1:] + texts[:1]
+    for name, facts in world.FACTS_OF.items():
+        same = [
+            all(one[fact] == other[fact] for fact in facts)
+            for one, other in zip(told, told[1:] + told[:1], strict=True)
+        ]
+        assert mark(name, others, told) == sum(same) / len(same) < 1
+        assert mark(name, ["", *texts[1:]], told) == 39 / 40

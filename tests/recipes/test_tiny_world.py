@@ -143,10 +143,22 @@ def test_a_clip_is_opened_as_its_facts_say_and_has_the_same_bytes_again(tiny, tm
 def test_what_stays_in_the_picture_and_what_moves(tiny):
     world, rendering = tiny.world, tiny.rendering
     made = {"background": "sky", "colour": "white", "shape": world.SHAPES[0], "sound": "low", "track": True}
-    for direction, camera in itertools.product(("still", "left"), ("static", "pan_left")):
+    for direction, camera in itertools.product(("still", "left"), world.CAMERAS):
         facts = world.Facts(**made, direction=direction, camera=camera, seconds=3.0)
         first, last = rendering.pictures(facts, "clip", np.array([0.0, 2.5])).astype(int)
         assert (abs(first - last).mean() > 1) == (direction != "still" or camera != "static")
+
+
+def test_a_zoom_backwards_is_the_other_zoom(tiny):
+    world, rendering = tiny.world, tiny.rendering
+    made = {"background": "wall", "colour": "red", "shape": "circle", "sound": "low", "track": True, "seconds": 3.0}
+    times = np.array([0.5, 1.5, 2.5])
+    inward, outward = (
+        rendering.pictures(world.Facts(**made, direction="still", camera=camera), "clip", times)
+        for camera in ("zoom_in", "zoom_out")
+    )
+    assert np.array_equal(inward, outward[::-1])
+    assert abs(inward[0].astype(int) - inward[-1]).mean() > 5
 
 
 def test_a_voice_is_heard_where_it_is_installed(tiny):
