@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import yaml
 from trl import ModelConfig, SFTConfig, TrlParser
 
 from asid_hf.captioner.configuration_asid_captioner import MEDIA
@@ -19,6 +20,9 @@ from asid_hf.training.freezing import TRAINABLE
 
 ENTRY = {"path": str, "name": str, "split": str, "weight": float, "limit": int}
 """Keys of a dataset with a meaning of their own; all others are arguments of `load_dataset`."""
+
+
+ORDERS = ("group_by_length", "random", "sequential")
 
 
 @dataclass
@@ -80,11 +84,9 @@ class CaptionerArguments:
         default=MEDIA["total_pixels"], metadata={"help": "Most pixels of a clip's frames together, counted in pairs."}
     )
     clip_cache_mb: int = field(default=256, metadata={"help": "Decoded clips kept in each worker, in MB."})
-    plan: bool = field(
-        default=True,
-        metadata={"help": "Look at every row before the first step: tokens, what is fitted, what would be lost."},
+    plan_workers: int = field(
+        default=1, metadata={"help": "Processes that look at every row before the first step: tokens, what is lost."}
     )
-    plan_workers: int = field(default=1, metadata={"help": "Processes that look."})
     max_lost: float = field(
         default=0.01,
         metadata={
@@ -147,6 +149,8 @@ class CaptionerSFTConfig(SFTConfig):
     lr_scheduler_type: str = field(default="cosine", metadata={"help": "The scheduler of the learning rate."})
 
     def __post_init__(self) -> None:
+        if self.train_sampling_strategy not in ORDERS:
+            raise InputError(f"train_sampling_strategy={self.train_sampling_strategy}. Allowed: {', '.join(ORDERS)}.")
         for name in ("packing", "padding_free", "eval_packing"):
             if getattr(self, name):
                 raise InputError(f"{name}=true: rows with clips are not packed. Leave it out.")
@@ -173,15 +177,16 @@ def read_recipe(
         InputError: a file that cannot be read, a key that is none, a value that is not allowed.
 
     Example:
-        >>> read_recipe("recipes/tiny/stage1.yaml")[1].num_train_epochs  # doctest: +SKIP
-        1
+        >>> read_recipe("recipes/tiny/stage1.yaml")[1].max_steps  # doctest: +SKIP
+        600
     """
     parser = TrlParser((CaptionerArguments, CaptionerSFTConfig, ModelConfig))
-    told = [] if config is None else ["--config", str(config)]
+    told = [*([] if config is None else ["--config", str(config)]), *overrides]
+    config = told[told.index("--config") + 1] if "--config" in told[:-1] else "of the command line"
     errors = io.StringIO()
     try:
         with redirect_stderr(errors):
-            data, training, model = parser.parse_args_and_config([*told, *overrides], fail_with_unknown_args=True)
+            data, training, model = parser.parse_args_and_config(told, fail_with_unknown_args=True)
     except OSError as error:
         raise InputError(f"The recipe {config} cannot be read: {error.strerror}.") from error
     except SystemExit as error:
@@ -189,12 +194,14 @@ def read_recipe(
             raise
         said = errors.getvalue().strip().rpartition("error: ")[2]
         raise InputError(f"The command line: {said}. See --help.") from None
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, yaml.YAMLError) as error:
         raise InputError(f"The recipe {config}: {error}") from error
     if not data.datasets:
         raise InputError("No datasets. Name one or more under `datasets`, each with its `path`.")
     if not model.model_name_or_path:
         raise InputError("No model. Give model_name_or_path: a Qwen2.5-Omni, a captioner, or the stage before.")
+    if data.merge_adapter and not model.use_peft:
+        raise InputError("merge_adapter: true, but there is no adapter: set use_peft: true, or leave it out.")
     return data, training, model
 
 
@@ -206,5 +213,5 @@ def _check_entry(name: str, entry: Any) -> None:
         if value is not None and not isinstance(value, (int, float) if kind is float else kind):
             raise InputError(f"{name}: {key}={value!r} of {entry['path']} is to be of type {kind.__name__}.")
     for key in ("weight", "limit"):
-        if entry.get(key) is not None and not entry[key] > 0:
-            raise InputError(f"{name}: {key}={entry[key]} of {entry['path']} has to be over 0.")
+        if entry.get(key) is not None and not 0 < entry[key] < float("inf"):
+            raise InputError(f"{name}: {key}={entry[key]} of {entry['path']} has to be a number over 0.")

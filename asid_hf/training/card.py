@@ -87,7 +87,7 @@ def facts_of(
         "name": training.hub_model_id or Path(training.output_dir).resolve().name,
         "base_model": None if os.path.isdir(source) else source,
         "datasets": [_dataset_facts(entry) for entry in data.datasets],
-        "arguments": _set_by_recipe(training) | _set_by_recipe(data),
+        "arguments": _without_trainable(_set_by_recipe(training) | _set_by_recipe(data), model.use_peft),
         "parts": [list(part) for part in parts],
         "lora": {"r": model.lora_r, "alpha": model.lora_alpha} if model.use_peft else None,
         "plan": _without_examples(plan) if plan is not None else None,
@@ -95,6 +95,11 @@ def facts_of(
         "distributed": state.distributed_type.value,
         "versions": {name: version(name) for name in PACKAGES},
     }
+
+
+def _without_trainable(arguments: dict[str, Any], lora: bool) -> dict[str, Any]:
+    """With LoRA adapters alone are trained, whatever `trainable` says."""
+    return {name: value for name, value in arguments.items() if not (lora and name == "trainable")}
 
 
 def _without_examples(plan: Plan) -> dict[str, Any]:

@@ -40,7 +40,8 @@ class BatchReport:
 
     Attributes:
         rows: how many; tokens: of each modality; fitted: rows whose clip was lowered to fit in.
-        failed: {video_id, reason, message} of each row that another one stands for.
+        lost: rows that another one stands for; failed: {video_id, reason, message} of each of them, and of rows that
+            were tried in their place.
 
     Example:
         >>> BatchReport(rows=2).failed
@@ -49,6 +50,7 @@ class BatchReport:
 
     rows: int = 0
     fitted: int = 0
+    lost: int = 0
     tokens: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("text", "video", "audio"), 0))
     failed: list[dict[str, str]] = field(default_factory=list)
 
@@ -118,6 +120,7 @@ class OmniCollator:
         """
         report = BatchReport()
         made = [self._tried(row, report) for row in rows]
+        report.lost = made.count(None)
         good = [one for one in made if one is not None]
         if self.replacements is not None or not good:
             made = [self._another(row, report) if one is None else one for row, one in zip(rows, made, strict=True)]

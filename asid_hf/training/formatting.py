@@ -78,7 +78,7 @@ class Formatting:
     seed: int = 0
     system_prompt: str = SYSTEM_PROMPT
 
-    version = 1  # raise it with every change of what the rows become: it is part of the cache's fingerprint
+    version = 2  # raise it with every change of what the rows become: it is part of the cache's fingerprint
 
     def __post_init__(self) -> None:
         if self.instructions not in INSTRUCTIONS:
@@ -104,9 +104,11 @@ class Formatting:
         made |= {"messages": [], "video": video, "refused": None}
         try:
             turns = _turns(row)
+            made["attributes"], made["form"] = _asked(row, turns)
         except _Refused as reason:
             return {**made, "refused": str(reason)}
-        made["attributes"], made["form"] = _asked(row, turns)
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            return {**made, "refused": f"its turns are malformed: {type(error).__name__}: {error}"[:300]}
         if any(turn["content"].startswith(VIDEO_TAG) for turn in turns):
             turns = self._of_clip(turns, made)
             if video is None:
@@ -175,16 +177,21 @@ def _turns(row: Mapping[str, Any]) -> list[dict]:
         raise InputError(f"Rows with the columns {', '.join(map(str, row))} are none to train on. Accepted: {_SHAPES}.")
     if len(row.get("videos") or ()) > 1:
         raise _Refused(f"{len(row['videos'])} clips: a conversation has one at most")
-    return _checked(turns)
+    return _checked(turns, bool(_video(row)))
 
 
-def _checked(turns: list[tuple]) -> list[dict]:
+def _checked(turns: list[tuple], clip: bool) -> list[dict]:
     if not turns or turns[-1][0] != "assistant":
         raise _Refused("no answer at its end")
     if unknown := [role for role, _ in turns if role not in ROLES]:
         raise _Refused(f"the role {unknown[0]!r}; there are {', '.join(ROLES)}")
+    if any(words is not None and not isinstance(words, str) for _, words in turns):
+        raise _Refused("a turn that is no text")
     if any(words is None or not words.strip() for role, words in turns if role != "system"):
         raise _Refused("an empty turn")
+    asks = next((place for place, (role, _) in enumerate(turns) if role == "user"), None)
+    if clip and asks is not None and not any(VIDEO_TAG in words for _, words in turns):
+        turns[asks] = ("user", VIDEO_TAG + turns[asks][1])  # a clip that no turn names belongs to the first question
     tags = [place for place, (_, words) in enumerate(turns) if VIDEO_TAG in words]
     if len(tags) > 1 or (tags and (turns[tags[0]][0] != "user" or turns[tags[0]][1].count(VIDEO_TAG) > 1)):
         raise _Refused(f"{VIDEO_TAG} stands in other places than once in a user's turn")
@@ -218,7 +225,7 @@ def _asked(row: Mapping[str, Any], turns: list[dict]) -> tuple[list[str], str]:
     answer = turns[-1]["content"]
     form = ANSWERS[1] if _is_json(answer) else ANSWERS[0]
     named = row.get("attributes")
-    if named is None and "messages" in row and len(turns) <= 3:
+    if named is None and "messages" in row and 2 <= len(turns) <= 3:
         named = asked_attributes(turns[-2]["content"]) if turns[-2]["content"].startswith(VIDEO_TAG) else []
     return [name for name in ATTRIBUTES if name in set(_listed(named))], form
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 TRAINABLE = ("model.language_model", "lm_head", "model.audio_tower.proj", "model.visual.merger")
 """Of the paper's stages 1 and 2: the language model and both projectors; both encoders are frozen."""
 
+ENCODERS = ("model.audio_tower", "model.visual")
+
 LANGUAGE_MODEL = "model.language_model.layers"
 """Where LoRA lies in stage 3."""
 
@@ -81,15 +83,16 @@ def count_parts(model: nn.Module) -> list[PartCount]:
     return [PartCount(part, *count) for part, count in counts.items() if count[0]]
 
 
-def check_frozen(counts: Iterable[PartCount], lora: bool) -> None:
+def check_frozen(counts: Iterable[PartCount], lora: bool, named: Sequence[str] = ()) -> None:
     """Refuse a trainable set other than it is meant to be.
 
     Args:
         counts: of the model that will be trained.
         lora: whether adapters alone are.
+        named: modules that the recipe names; an encoder is trained only where one of them is its own or lies in it.
 
     Raises:
-        InputError: nothing is trained; or with LoRA something outside of the language model.
+        InputError: nothing is trained; with LoRA something outside of the language model; an encoder by a wider name.
 
     Example:
         >>> check_frozen([PartCount("lm_head", 9, 0)], lora=False)
@@ -100,6 +103,9 @@ def check_frozen(counts: Iterable[PartCount], lora: bool) -> None:
     trained = {count.part: count.trained for count in counts if count.trained}
     if not trained:
         raise InputError("Nothing is trained. Name modules in `trainable`, or set use_peft: true.")
+    for encoder in ENCODERS:
+        if encoder in trained and not any(_lies_in(name, encoder) for name in named):
+            raise InputError(f"The encoder {encoder} would be trained. Name what lies beside it, or {encoder} itself.")
     if lora and trained.keys() - {"model.language_model"}:
         raise InputError(f"LoRA lies outside of the language model, in {', '.join(trained)}: name lora_target_modules.")
 

@@ -178,7 +178,7 @@ def measured(
     try:
         loaded = load_processor(str(processor), revision)
     except OSError as error:
-        raise InputError(f"No processor lies with {processor}: {str(error)[:300]}") from error
+        raise InputError(no_model(str(processor), error)) from error
     measuring = Measuring(
         processor=str(processor),
         max_length=training.max_length,
@@ -198,6 +198,19 @@ def measured(
         desc="Measuring rows",
     )
     return concatenate_datasets([rows.remove_columns("refused"), counts], axis=1)
+
+
+def no_model(name: str, error: OSError) -> str:
+    """What to say where a model's files are not there.
+
+    Example:
+        >>> no_model("out/stage1", OSError("no such file")).partition(":")[0]
+        'No processor lies with out/stage1'
+    """
+    advice = (
+        "Train the stage before, or name a model whose sizes are the same: --model_name_or_path Qwen/Qwen2.5-Omni-3B"
+    )
+    return f"No processor lies with {name}: {str(error)[:300]} {advice}"
 
 
 def _seen_now(processor: AsidCaptionerProcessor, rows: Dataset) -> str:

@@ -84,7 +84,7 @@ def planned_model(data: CaptionerArguments, model: ModelConfig) -> nn.Module:
 
     Example:
         >>> count_parts(planned_model(data, model))[0].parameters  # doctest: +SKIP
-        4590080
+        2623488
     """
     import torch
 

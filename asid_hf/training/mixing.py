@@ -44,11 +44,16 @@ def load_rows(arguments: CaptionerArguments, seed: int = 0) -> Dataset | Iterabl
         shares = [weight / sum(weights) for weight in weights]
         mixed = interleave_datasets(loaded, probabilities=shares, seed=seed, stopping_strategy="all_exhausted")
         return mixed.shuffle(seed=seed, buffer_size=STREAM_BUFFER)
-    return concatenate_datasets([_weighted(*one, seed) for one in zip(loaded, weights, strict=True)])
+    rows = concatenate_datasets([_weighted(*one, seed) for one in zip(loaded, weights, strict=True)])
+    if not len(rows):
+        raise InputError("The datasets have no rows. See their `split`, `limit`, `weight` and filters.")
+    return rows
 
 
 def load_held_out(arguments: CaptionerArguments) -> dict[str, Dataset]:
     """The held-out rows, by what they ask for: one attribute's name, "several", "all", "json" or "general".
+
+    Of each kind at most `eval_rows`, drawn by `instruction_seed`.
 
     Example:
         >>> sorted(load_held_out(arguments))  # doctest: +SKIP
@@ -65,8 +70,9 @@ def load_held_out(arguments: CaptionerArguments) -> dict[str, Dataset]:
     places: dict[str, list[int]] = {}
     for place, kind in enumerate(kinds):
         places.setdefault(kind, []).append(place)
-    most = arguments.eval_rows
-    return {kind: rows.select(own[:most]) for kind, own in sorted(places.items(), key=lambda one: _ORDER[one[0]])}
+    drawn = np.random.default_rng(arguments.instruction_seed)
+    places = {kind: sorted(drawn.permutation(own)[: arguments.eval_rows].tolist()) for kind, own in places.items()}
+    return {kind: rows.select(own) for kind, own in sorted(places.items(), key=lambda one: _ORDER[one[0]])}
 
 
 def load_entry(entry: Mapping[str, Any], arguments: CaptionerArguments) -> Dataset | IterableDataset:
@@ -79,7 +85,8 @@ def load_entry(entry: Mapping[str, Any], arguments: CaptionerArguments) -> Datas
         >>> load_entry({"path": "asid-1m", "name": "raw"}, arguments).column_names[0]  # doctest: +SKIP
         'video_id'
     """
-    from datasets import load_dataset
+    from datasets import Video, load_dataset
+    from datasets.exceptions import DatasetsError
 
     loading = {key: value for key, value in entry.items() if key not in ENTRY or key in ("path", "name")}
     if entry["path"] == "asid-1m":
@@ -87,8 +94,12 @@ def load_entry(entry: Mapping[str, Any], arguments: CaptionerArguments) -> Datas
     loading = {"split": entry.get("split", "train"), "streaming": arguments.streaming, **loading}
     try:
         rows = load_dataset(**loading)
-    except (ValueError, FileNotFoundError, TypeError) as error:
-        raise InputError(f"The dataset {entry['path']} cannot be loaded: {error}") from error
+    except (ValueError, OSError, TypeError, DatasetsError) as error:
+        cause = f" ({error.__cause__})" if error.__cause__ else ""
+        raise InputError(f"The dataset {entry['path']} cannot be loaded: {error}{cause}"[:1000]) from error
+    for name, kind in (rows.features or {}).items():
+        if isinstance(kind, Video):  # as a path or bytes: what decodes is the collator
+            rows = rows.cast_column(name, Video(decode=False))
     if entry.get("limit") is not None:
         rows = rows.take(entry["limit"])
     formatting = Formatting(arguments.instructions, arguments.instruction_seed)

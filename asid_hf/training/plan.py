@@ -146,8 +146,6 @@ def check_plan(plan: Plan, max_lost: float) -> None:
         ...
         asid_hf.errors.InputError: 1 of 3 rows (33.3 %) would be lost, over max_lost=0.01: 1 not_found. Check where ...
     """
-    if not plan.rows:
-        raise InputError("The datasets have no rows. See their `split`, `limit` and filters.")
     if plan.lost <= max_lost and plan.samples_per_epoch:
         return
     why = ", ".join(f"{count} {reason}{_first(plan, reason)}" for reason, count in plan.reasons.items())

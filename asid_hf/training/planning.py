@@ -76,7 +76,7 @@ def plan_run(
 
     Example:
         >>> plan_run("recipes/tiny/stage1.yaml").plan.steps  # doctest: +SKIP
-        900
+        600
     """
     # The precision is the GPUs' own, which need not be here.
     data, training, model = read_recipe(Path(recipe), [*overrides, "--use_cpu", "true"])
@@ -93,6 +93,6 @@ def plan_run(
     )
     captioner = planned_model(data, model)
     parts = count_parts(captioner)
-    check_frozen(parts, model.use_peft)
+    check_frozen(parts, model.use_peft, data.trainable)
     memory = estimate_memory(captioner, training, model, machines, Batch.of(plan, training))
     return RunPlan(plan, parts, memory, data.max_lost)

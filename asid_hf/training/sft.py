@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
+from itertools import cycle, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from accelerate import PartialState
 from datasets import Dataset
 from transformers import set_seed
-from transformers.trainer_utils import get_last_checkpoint
+from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 
 from asid_hf.captioner import AsidCaptionerForConditionalGeneration, AsidCaptionerProcessor
 from asid_hf.errors import InputError
@@ -17,8 +17,10 @@ from asid_hf.training.arguments import CaptionerArguments, CaptionerSFTConfig
 from asid_hf.training.card import facts_of
 from asid_hf.training.collator import OmniCollator
 from asid_hf.training.freezing import check_frozen, count_parts, freeze, lora_targets, table
+from asid_hf.training.measuring import no_model
 from asid_hf.training.mixing import load_held_out, load_rows
 from asid_hf.training.plan import check_plan, keep, make_plan, measured
+from asid_hf.training.resuming import check_same_run, checkpoint_of, finished_state, identity_of, write_identity
 from asid_hf.training.samples import SampleCaptions
 from asid_hf.training.trainer import CaptionerTrainer
 
@@ -45,20 +47,23 @@ def train(data: CaptionerArguments, training: CaptionerSFTConfig, model: ModelCo
         >>> train(*read_recipe("recipes/tiny/stage1.yaml"))  # doctest: +SKIP
     """
     set_seed(training.seed)
+    checkpoint, identity = checkpoint_of(training), identity_of(data, training, model)
+    check_same_run(training, checkpoint, identity)
     processor = load_processor(data, model)
     rows, plan = planned_rows(data, training, model)
-    held_out = load_held_out(data)
+    held_out = held_out_rows(data, training, model)
     captioner = load_captioner(data, model)
     captioner.processor = processor
     lora = lora_config(captioner, model)
     if lora is None:
-        check_frozen(freeze(captioner, data.trainable), lora=False)
+        check_frozen(freeze(captioner, data.trainable), lora=False, named=data.trainable)
     options = {"max_length": training.max_length, "media": data.media, "seed": training.seed}
     options |= {"load_audio_from_video": data.load_audio_from_video, "cache_bytes": data.clip_cache_mb << 20}
     trainer = CaptionerTrainer(
         model=captioner,
         args=training,
         data_collator=OmniCollator(processor, replacements=rows if isinstance(rows, Dataset) else None, **options),
+        eval_collator=OmniCollator(processor, **options),
         train_dataset=rows,
         eval_dataset=held_out or None,
         processing_class=processor,
@@ -66,14 +71,19 @@ def train(data: CaptionerArguments, training: CaptionerSFTConfig, model: ModelCo
         max_lost=data.max_lost,
     )
     parts = count_parts(trainer.model)
-    check_frozen(parts, lora=lora is not None)
+    check_frozen(parts, lora=lora is not None, named=data.trainable)
     trainer.facts = facts_of(data, training, model, plan, parts)
     if PartialState().is_main_process:
         print(table(parts), flush=True)
     if held_out and data.sample_captions:
-        samples = [row for rows in held_out.values() for row in rows.select([0]) if row["video"] is not None]
-        trainer.add_callback(SampleCaptions(samples[: data.sample_captions], trainer, **sample_options(data)))
-    trainer.train(resume_from_checkpoint=checkpoint_of(training))
+        trainer.add_callback(SampleCaptions(sample_rows(held_out, data), trainer, **sample_options(data)))
+    if PartialState().is_main_process:
+        write_identity(training, identity)
+    if finished := finished_state(checkpoint):
+        print(f"{checkpoint} has all {finished.max_steps} steps: no step is trained.", flush=True)
+        trainer.take_state(checkpoint, finished)
+    else:
+        trainer.train(resume_from_checkpoint=checkpoint)
     trainer.save_model(training.output_dir, _internal_call=True)  # else it pushes, before all is there
     trainer.create_model_card()
     if lora is not None and data.merge_adapter:
@@ -88,11 +98,17 @@ def train(data: CaptionerArguments, training: CaptionerSFTConfig, model: ModelCo
 def load_processor(data: CaptionerArguments, model: ModelConfig) -> AsidCaptionerProcessor:
     """The processor of the model that a stage starts from, with the recipe's media budget.
 
+    Raises:
+        InputError: no processor lies there.
+
     Example:
         >>> load_processor(data, model).media["fps"]  # doctest: +SKIP
         2
     """
-    processor = AsidCaptionerProcessor.from_pretrained(model.model_name_or_path, revision=model.model_revision)
+    try:
+        processor = AsidCaptionerProcessor.from_pretrained(model.model_name_or_path, revision=model.model_revision)
+    except OSError as error:
+        raise InputError(no_model(model.model_name_or_path, error)) from error
     processor.media = dict(data.media)
     return processor
 
@@ -139,6 +155,39 @@ def planned_rows(data: CaptionerArguments, training: CaptionerSFTConfig, model: 
     return keep(rows), plan
 
 
+def held_out_rows(data: CaptionerArguments, training: CaptionerSFTConfig, model: ModelConfig) -> dict[str, Dataset]:
+    """The held-out rows that can be read, by what they ask for; how many cannot is told.
+
+    Example:
+        >>> sorted(held_out_rows(data, training, model))  # doctest: +SKIP
+        ['camera', 'speech']
+    """
+    made = {}
+    with PartialState().local_main_process_first():
+        for kind, rows in load_held_out(data).items():
+            good = keep(measured(rows, data, training, model.model_name_or_path, model.model_revision))
+            if len(good) < len(rows) and PartialState().is_main_process:
+                print(f"Of {len(rows)} held-out rows ({kind}) {len(rows) - len(good)} cannot be read.", flush=True)
+            if len(good):
+                made[kind] = good
+    return made
+
+
+def sample_rows(held_out: dict[str, Dataset], data: CaptionerArguments) -> list[dict]:
+    """Held-out rows to caption: of each kind in turn, and of as many clips as there are.
+
+    Example:
+        >>> len(sample_rows(held_out, CaptionerArguments(sample_captions=2)))  # doctest: +SKIP
+        2
+    """
+    kinds = [[row for row in rows if row["video"]] for rows in held_out.values()]
+    kinds = [rows for rows in kinds if rows]
+    turns = enumerate(cycle(kinds)) if kinds else ()
+    drawn = (rows[place % len(rows)] for place, rows in turns)
+    most = min(data.sample_captions, sum(map(len, kinds)))
+    return list(islice(drawn, most))
+
+
 def lora_config(captioner: AsidCaptionerForConditionalGeneration, model: ModelConfig) -> LoraConfig | None:
     """LoRA on the linear layers of the language model, or None where the recipe does not use it.
 
@@ -161,27 +210,6 @@ def lora_config(captioner: AsidCaptionerForConditionalGeneration, model: ModelCo
     )
 
 
-def checkpoint_of(training: CaptionerSFTConfig) -> str | None:
-    """Where a run goes on: the folder that `resume_from_checkpoint` names; of "true" the last one in the output.
-
-    Raises:
-        InputError: it is not there.
-
-    Example:
-        >>> from types import SimpleNamespace as Made
-        >>> checkpoint_of(Made(resume_from_checkpoint=None)) is None
-        True
-    """
-    wanted = training.resume_from_checkpoint
-    if not wanted or str(wanted).lower() == "false":
-        return None
-    if str(wanted).lower() != "true":
-        if not os.path.isdir(wanted):
-            raise InputError(f"resume_from_checkpoint={wanted} is no folder of a checkpoint. Give one, or true.")
-        return str(wanted)
-    return get_last_checkpoint(training.output_dir) if os.path.isdir(training.output_dir) else None
-
-
 def save_merged(trainer: CaptionerTrainer, model: ModelConfig) -> None:
     """Save a copy with the adapter merged: read anew, for the weights may be spread over processes.
 
@@ -192,6 +220,7 @@ def save_merged(trainer: CaptionerTrainer, model: ModelConfig) -> None:
     if not trainer.is_world_process_zero():
         return
     folder = Path(trainer.args.output_dir)
+    unset_hf_deepspeed_config()  # under ZeRO-3 from_pretrained would share the weights out, and wait for all processes
     merged = AsidCaptionerForConditionalGeneration.from_pretrained(
         folder, base=model.model_name_or_path, merge_adapter=True, dtype=model.dtype or "float32"
     )

@@ -14,7 +14,7 @@ from accelerate.utils import gather_object
 from datasets import Dataset
 from peft import PeftModel
 from torch.distributed.tensor import DTensor, Partial
-from transformers import TrainerCallback
+from transformers import TrainerCallback, TrainerState
 from transformers.trainer import TRAINING_ARGS_NAME
 from trl import SFTTrainer
 
@@ -35,6 +35,7 @@ class CaptionerTrainer(SFTTrainer):
 
     Args:
         max_lost: that share.
+        eval_collator: makes the batches of held-out rows; None: as those of the others.
         facts: what the model card tells beside the log, see `card.render_card`.
         **kwargs: of `SFTTrainer`.
 
@@ -47,8 +48,10 @@ class CaptionerTrainer(SFTTrainer):
 
     _tag_names = ["trl", "sft", "asid-captioner"]  # noqa: RUF012  (TRL has it so)
 
-    def __init__(self, *, max_lost: float = 1.0, facts: dict[str, Any] | None = None, **kwargs: Any) -> None:
-        self.max_lost, self.facts = max_lost, facts or {}
+    def __init__(
+        self, *, max_lost: float = 1.0, facts: dict[str, Any] | None = None, eval_collator: Any = None, **kwargs: Any
+    ) -> None:
+        self.max_lost, self.facts, self.eval_collator = max_lost, facts or {}, eval_collator
         self.ended_for: str | None = None
         self._new, self._seen, self._lost = BatchReport(), 0, 0
         self._order: SeededOrder | None = None
@@ -64,6 +67,7 @@ class CaptionerTrainer(SFTTrainer):
             self._new.rows += report.rows
             self._new.fitted += report.fitted
             self._new.failed += report.failed
+            self._new.lost += report.lost
             for name, count in report.tokens.items():
                 self._new.tokens[name] += count
         with averaged_head(self.accelerator.unwrap_model(self.model)):
@@ -71,7 +75,7 @@ class CaptionerTrainer(SFTTrainer):
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """As TRL's, with what became of the rows since the last time."""
-        if self.model.training and "loss" in logs:
+        if ("loss" in logs and self.model.training) or "train_loss" in logs:
             logs |= self._told()
         super().log(logs, start_time)
 
@@ -81,7 +85,7 @@ class CaptionerTrainer(SFTTrainer):
         self._new = BatchReport()
         rows = sum(report.rows for report in reports)
         failed = [one for report in reports for one in report.failed]
-        self._seen, self._lost = self._seen + rows, self._lost + len(failed)
+        self._seen, self._lost = self._seen + rows, self._lost + sum(report.lost for report in reports)
         if failed and self.is_world_process_zero():
             with Path(self.args.output_dir, FAILED).open("a", encoding="utf-8") as file:
                 file.writelines(json.dumps(one, ensure_ascii=False) + "\n" for one in failed)
@@ -105,6 +109,25 @@ class CaptionerTrainer(SFTTrainer):
         seed = self.args.seed if self.args.data_seed is None else self.args.data_seed
         self._order = SeededOrder(len(rows), seed, lengths, together)
         return self._order
+
+    def get_eval_dataloader(self, eval_dataset: Any = None) -> Any:
+        """As transformers', with the collator of held-out rows: none of them becomes a row that is trained on."""
+        own = self.data_collator
+        self.data_collator = self.eval_collator or own
+        try:
+            return super().get_eval_dataloader(eval_dataset)
+        finally:
+            self.data_collator = own
+
+    def take_state(self, checkpoint: str, state: TrainerState) -> None:
+        """Be where a run has ended: its weights and its log, without a step.
+
+        Args:
+            checkpoint: folder of its last step.
+            state: of that checkpoint.
+        """
+        self._load_from_checkpoint(checkpoint)
+        self.state = state
 
     def _get_eval_sampler(self, eval_dataset: Any) -> Any:
         # As they lie: transformers would look for token ids in the rows, to group them by length.

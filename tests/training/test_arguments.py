@@ -74,6 +74,10 @@ def recipe(folder: Path, **more: Any) -> Path:
         ({"datasets": [{"path": "a", "weight": 0}]}, "weight=0"),
         ({"datasets": [{"path": "a", "weight": "much"}]}, "of type float"),
         ({"datasets": [{"path": "a", "limit": 0.5}]}, "of type int"),
+        ({"datasets": [{"path": "a", "weight": float("inf")}]}, "weight=inf"),
+        ({"train_sampling_strategy": "grouped"}, "train_sampling_strategy=grouped"),
+        ({"merge_adapter": True}, "no adapter"),
+        ({"plan": False}, "plan"),
         ({"packing": True}, "packing"),
         ({"remove_unused_columns": True}, "remove_unused_columns"),
         ({"frame_pixels": 10}, "frame_pixels=10"),
@@ -91,8 +95,11 @@ def test_the_command_line_says_otherwise_and_is_read_strictly_too(tmp_path: Path
     assert read_recipe(path, ["--max_steps", "7"])[1].max_steps == 7
     with pytest.raises(InputError, match="max_stepz"):
         read_recipe(path, ["--max_stepz", "7"])
-    with pytest.raises(InputError, match="cannot be read"):
-        read_recipe(tmp_path / "none.yaml")
+    with pytest.raises(InputError, match=r"none\.yaml cannot be read"):
+        read_recipe(overrides=["--config", str(tmp_path / "none.yaml")])
+    path.write_text("datasets: [")
+    with pytest.raises(InputError, match=r"recipe\.yaml: while parsing"):
+        read_recipe(overrides=["--config", str(path)])
 
 
 def test_every_argument_has_a_help() -> None:

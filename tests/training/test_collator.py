@@ -98,7 +98,11 @@ def test_a_clip_that_fails_is_replaced_by_the_same_row_each_time_and_told(
     assert torch.equal(batches[0]["input_ids"], batches[1]["input_ids"])
     assert words(processor, batches[0]["labels"][0]).startswith("Row ")
     assert [(one["video_id"], one["reason"]) for one in batches[0][TOLD].failed] == [("broken", "not_media")]
-    assert batches[0][TOLD].rows == 2 and str(tmp_path) not in batches[0][TOLD].failed[0]["message"]
+    assert (
+        batches[0][TOLD].rows == 2
+        and batches[0][TOLD].lost == 1
+        and str(tmp_path) not in batches[0][TOLD].failed[0]["message"]
+    )
 
 
 def test_without_other_rows_the_batch_itself_replaces_and_an_empty_row_teaches_nothing(

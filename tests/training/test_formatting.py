@@ -83,6 +83,40 @@ def test_what_cannot_be_trained_on_keeps_its_reason(row: dict, reason: str) -> N
     assert reason in Formatting().row(row)["refused"]
 
 
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"prompt": "Describe the clip.", "completion": "A dog.", "video": "a.mp4"},
+        {"prompt": "Describe the clip.", "completion": "A dog.", "videos": ["a.mp4"]},
+        {"messages": [{"role": "user", "content": "Look."}, {"role": "assistant", "content": "A."}], "video": "a.mp4"},
+    ],
+)
+def test_a_clip_that_no_turn_names_belongs_to_the_first_question(row: dict) -> None:
+    made = Formatting().row(row)
+    assert made["video"] == {"path": "a.mp4", "bytes": None} and made["refused"] is None
+    (asks,) = [turn for turn in made["messages"] if turn["role"] == "user"]
+    assert asks["content"].startswith(VIDEO_TAG)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        told(video="a.mp4", caption=["A dog."]),
+        {"messages": [{"role": "user", "content": ["x"]}, {"role": "assistant", "content": "b"}]},
+        {"messages": [None, {"role": "assistant", "content": "b"}]},
+        {"messages": "a text"},
+        {"prompt": 3, "completion": "b"},
+    ],
+)
+def test_a_malformed_row_is_refused_and_raises_nothing(row: dict) -> None:
+    assert Formatting().row(row)["refused"]
+
+
+def test_an_answer_to_nothing_can_be_learned() -> None:
+    made = Formatting().row({"messages": [{"role": "assistant", "content": "Hello."}]})
+    assert made["refused"] is None and len(made["messages"]) == 1
+
+
 def test_rows_of_no_known_shape_are_an_error_that_names_their_columns() -> None:
     with pytest.raises(InputError, match="question, answer"):
         Formatting()({"question": ["a"], "answer": ["b"]})

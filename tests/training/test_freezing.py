@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+import yaml
 from real_sizes import meta_captioner
 
 from asid_hf.errors import InputError
@@ -19,6 +21,8 @@ from asid_hf.training.freezing import (
     lora_targets,
     table,
 )
+
+RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*/stage*.yaml"))
 
 # parameters; trained in stages 1 and 2; trained by LoRA of rank 16 in stage 3
 COUNTS = {"3b": (4_703_464_448, 3_436_435_712, 29_933_568), "7b": (8_931_813_888, 7_664_782_080, 40_370_176)}
@@ -64,12 +68,29 @@ def test_lora_lies_in_the_language_model_alone_whatever_is_named(captioner: Any)
     ("counts", "lora", "message"),
     [
         ([PartCount("lm_head", 5, 0)], False, "Nothing is trained"),
-        ([PartCount("model.visual", 5, 1), PartCount("model.language_model", 5, 1)], True, "model.visual"),
+        ([PartCount("model.visual.merger", 5, 1), PartCount("model.language_model", 5, 1)], True, "model.visual"),
+        ([PartCount("model.visual", 5, 1)], False, "The encoder model.visual would be trained"),
     ],
 )
 def test_another_set_than_meant_is_refused(counts: list, lora: bool, message: str) -> None:
     with pytest.raises(InputError, match=message):
         check_frozen(counts, lora)
+
+
+def test_an_encoder_is_trained_only_where_it_is_named(captioner: Any) -> None:
+    with pytest.raises(InputError, match=r"The encoder model\.audio_tower would"):
+        check_frozen(freeze(captioner, ["model"]), lora=False, named=["model"])
+    named = ["model.visual.blocks.1", "lm_head"]
+    check_frozen(freeze(captioner, named), lora=False, named=named)
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_the_recipes_train_what_the_paper_trains(path: Path) -> None:
+    told = yaml.safe_load(path.read_text())
+    if path.stem == "stage3":
+        assert told["use_peft"] and (told["lora_r"], told["lora_alpha"]) == (16, 32) and "trainable" not in told
+    else:
+        assert not told.get("use_peft") and set(told.get("trainable", TRAINABLE)) == set(TRAINABLE)
 
 
 def test_the_table_adds_up() -> None:

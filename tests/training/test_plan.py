@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from datasets import Dataset, Video
 
 pytest.importorskip("trl", reason="the packages of training are not installed")
 
@@ -73,8 +73,6 @@ def test_reasons_are_counted_with_examples_and_too_many_are_refused(
     check_plan(plan, max_lost=0.2)
     with pytest.raises(InputError, match=r"16 of 96 rows \(16\.7 %\) would be lost, over max_lost=0\.1: 8 not_media"):
         check_plan(plan, max_lost=0.1)
-    with pytest.raises(InputError, match="no rows"):
-        check_plan(replace(plan, rows=0), max_lost=1)
 
 
 def test_the_command_prints_it_and_ends_with_an_error_where_rows_would_be_lost(
@@ -90,6 +88,26 @@ def test_the_command_prints_it_and_ends_with_an_error_where_rows_would_be_lost(
     assert lost.returncode == 2 and "would be lost" in lost.stderr and "too_long" in lost.stdout
     wrong = asid_here("plan", "--config", recipe, "--max_lenght", "105")
     assert wrong.returncode == 2 and "max_lenght" in wrong.stderr
+
+
+def test_data_without_a_row_and_data_that_cannot_be_read_are_said(write_recipe: Callable, tmp_path: Path) -> None:
+    lines = tmp_path / "lines.jsonl"
+    lines.write_text('{"prompt": "a", "completion": "b"}\n')
+    place = {"path": "json", "data_files": str(lines)}
+    with pytest.raises(InputError, match="The datasets have no rows"):
+        plan_run(write_recipe(datasets=[{**place, "weight": 0.2}]))
+    lines.write_text("{")
+    with pytest.raises(InputError, match="The dataset json cannot be loaded"):
+        plan_run(write_recipe(datasets=[place]))
+
+
+def test_a_column_of_videos_is_trained_on_as_it_lies(write_recipe: Callable, clips: dict, tmp_path: Path) -> None:
+    rows = {"video": [clips["heard"], clips["seen"]], "instruction": ["?"] * 2, "caption": ["A.", "B."]}
+    table = Dataset.from_dict(rows).cast_column("video", Video())
+    table.to_parquet(tmp_path / "rows.parquet")
+    place = {"path": "parquet", "data_files": str(tmp_path / "rows.parquet")}
+    told = plan_run(write_recipe(datasets=[place])).plan
+    assert told.rows == 2 and not told.refused and told.tokens["video"]["total"] > 0
 
 
 def test_of_a_stream_the_first_rows_are_looked_at(write_recipe: Callable) -> None:

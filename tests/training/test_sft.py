@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,103 @@ def test_a_run_that_was_stopped_goes_on_with_the_same_losses(write_recipe: Calla
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
+def test_a_finished_run_that_is_started_again_trains_no_step(write_recipe: Callable, small: Path) -> None:
+    more = {"max_steps": 3, "save_strategy": "steps", "save_steps": 3, "resume_from_checkpoint": "true"}
+    recipe = write_recipe(**more)
+    first = run(recipe)
+    before = weights(Path(first.args.output_dir))
+    shutil.rmtree(Path(first.args.output_dir) / "processor", ignore_errors=True)
+    (Path(first.args.output_dir) / "model.safetensors").unlink()  # as if it had been stopped before it was saved
+    again = run(recipe)
+    after = weights(Path(again.args.output_dir))
+    assert again.state.global_step == 3 and losses(again) == losses(first)
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_a_run_started_otherwise_is_not_gone_on_with(write_recipe: Callable, small: Path, tmp_path: Path) -> None:
+    more = {"max_steps": 2, "save_strategy": "steps", "save_steps": 1, "resume_from_checkpoint": "true"}
+    base = shutil.copytree(small, tmp_path / "base")
+    recipe = write_recipe(model_name_or_path=str(base), **more)
+    run(recipe)
+    with pytest.raises(InputError, match=r"another learning_rate, max_steps\."):
+        run(recipe, "--max_steps", "4", "--learning_rate", "0.5")
+    run(recipe, "--logging_steps", "2")  # decides no step
+    (base / "model.safetensors").write_bytes((base / "model.safetensors").read_bytes())
+    with pytest.raises(InputError, match="the model's files"):
+        run(recipe)
+    assert run(recipe, "--resume_from_checkpoint", "false").state.global_step == 2
+
+
+def test_an_adapter_is_merged_where_the_trainer_shares_weights_out(
+    write_recipe: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As under ZeRO-3: `from_pretrained` would then ask DeepSpeed, which waits for the other processes."""
+    from transformers.integrations import deepspeed
+
+    class Sharing:
+        def is_zero3(self) -> bool:
+            return True
+
+    from asid_hf.training.trainer import CaptionerTrainer
+
+    sharing, train_steps = Sharing(), CaptionerTrainer.train
+
+    def then_share(self: Any, *arguments: Any, **options: Any) -> Any:
+        done = train_steps(self, *arguments, **options)
+        monkeypatch.setattr(deepspeed, "_hf_deepspeed_config_weak_ref", weakref.ref(sharing))
+        assert deepspeed.is_deepspeed_zero3_enabled()
+        return done
+
+    monkeypatch.setattr(CaptionerTrainer, "train", then_share)
+    trainer = run(write_recipe(use_peft=True, lora_r=4, merge_adapter=True, max_steps=1))
+    assert weights(Path(trainer.args.output_dir) / "merged")
+
+
+def test_held_out_rows_that_cannot_be_read_are_left_out_and_none_is_trained_on(
+    write_recipe: Callable, release: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    videos = tmp_path / "videos"
+    shutil.copytree(release / "videos", videos)
+    (videos / "clip01.mp4").write_bytes(b"lost" * 50)
+    place = {"path": "asid-1m", "name": "all_attributes", "data_dir": str(release), "videos": str(videos)}
+    place["groups"] = ["finevideo"]
+    recipe = write_recipe(eval_datasets=[place], sample_captions=0, max_steps=1)
+    data, training, model = read_recipe(recipe)
+    from asid_hf.training.sft import held_out_rows
+
+    assert len(held_out_rows(data, training, model)["all"]) == 11
+    assert "Of 12 held-out rows (all) 1 cannot be read." in capsys.readouterr().out
+    trainer = run(recipe)
+    assert trainer.get_eval_dataloader(trainer.eval_dataset["all"]).collate_fn.replacements is None
+    assert trainer.get_train_dataloader().collate_fn.replacements is not None
+
+
+def test_rows_that_fail_after_the_last_log_are_named_and_counted(
+    write_recipe: Callable, release: Path, tmp_path: Path
+) -> None:
+    videos = tmp_path / "videos"
+    shutil.copytree(release / "videos", videos)
+    told = {"path": "asid-1m", "name": "single_attribute", "data_dir": str(release), "videos": str(videos)}
+    recipe = write_recipe(
+        datasets=[told], max_steps=2, logging_steps=50, max_lost=1.0, clip_cache_mb=0, dataloader_num_workers=0
+    )
+    from asid_hf.training.trainer import CaptionerTrainer
+
+    train_steps = CaptionerTrainer.train
+
+    def break_first(self: Any, *arguments: Any, **options: Any) -> Any:
+        for path in sorted(videos.glob("*.mp4"))[:6]:
+            path.write_bytes(b"lost" * 50)
+        return train_steps(self, *arguments, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(CaptionerTrainer, "train", break_first)
+        trainer = run(recipe)
+    failed = (tmp_path / "run" / "failed_clips.jsonl").read_text().splitlines()
+    lost = trainer.state.log_history[-1]["rows/failed"]
+    assert 0 < lost <= trainer._seen and len(failed) >= lost
+
+
 def test_held_out_losses_are_told_by_attribute_and_samples_are_written(write_recipe: Callable, release: Path) -> None:
     place = {"path": "asid-1m", "name": "single_attribute", "data_dir": str(release), "videos": str(release / "videos")}
     place |= {"groups": ["finevideo"], "limit": 40}
@@ -124,7 +222,8 @@ def test_held_out_losses_are_told_by_attribute_and_samples_are_written(write_rec
     assert told == {f"eval_{name}_loss" for name in ATTRIBUTES}
     folder = Path(trainer.args.output_dir)
     samples = [json.loads(line) for line in (folder / "samples.jsonl").read_text().splitlines()]
-    assert [(one["step"], one["video_id"]) for one in samples] == [(2, "clip00")] * 2
+    assert [one["step"] for one in samples] == [2, 2]
+    assert samples[0]["attributes"] != samples[1]["attributes"]
     card = (folder / "README.md").read_text()
     assert "| narrative_elements |" in card and "model.visual.merger" in card
 
