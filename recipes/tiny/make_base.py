@@ -5,8 +5,8 @@
 makes the data where it is missing (`make_data.py`) and writes `tiny/base`, a whole checkpoint, and
 `tiny/base_report.json`. As in the real model, the towers come trained: here by naming the facts of clips that the data
 does not have. The language model has read texts of the same world, in another wording, that tell something and tell it
-again; none asks for anything. What the recipes have to teach is to tell what is seen and heard, in the wording of the
-data, and only what is asked.
+again, and has been shown such clips beside what some text in that wording tells of them; nothing ever asked for
+anything. What the recipes have to teach is the wording of the data, and to tell what is asked and nothing else.
 """
 
 from __future__ import annotations
@@ -41,11 +41,15 @@ from world import (
     sounds_of,
 )
 
+from asid_hf.captioner import AsidCaptionerForConditionalGeneration
 from asid_hf.captioner.pictures import patches_of
 from asid_hf.captioner.sounds import mel_of
 from asid_hf.instructions import ANSWERS, SYSTEM_PROMPT, draw, draw_instruction
 from asid_hf.media import open_clip
 from asid_hf.schema import ATTRIBUTES
+from asid_hf.training.collator import TOLD, OmniCollator
+from asid_hf.training.formatting import VIDEO_TAG
+from asid_hf.training.freezing import TRAINABLE, freeze
 
 REPORT = "base_report.json"
 SEEN = ("background", "colour", "shape", "direction", "camera")
@@ -53,6 +57,7 @@ HEARD = ("sound",)
 CLIPS = {"seen": 64, "heard": 32}  # a step of each tower
 _LONG_EVERY = 5  # clips: one of so many is long
 TEXTS = 32  # a step of the language model
+SHOWN = 16  # clips of a step in which it is shown them
 
 
 def make_base(
@@ -61,6 +66,7 @@ def make_base(
     seen_steps: int = 450,
     heard_steps: int = 100,
     text_steps: int = 400,
+    shown_steps: int = 400,
     vocabulary: int = 1024,
     checked: int = 200,
     threads: int = 1,
@@ -74,6 +80,7 @@ def make_base(
         seen_steps: of the vision tower.
         heard_steps: of the audio tower.
         text_steps: of the language model.
+        shown_steps: of the language model and the projectors, on clips and texts.
         vocabulary: tokens, at most.
         checked: clips of the data on which the towers are checked.
         threads: of torch.
@@ -108,9 +115,14 @@ def make_base(
     # The towers' tokens stay far longer than the words' embeddings. To shorten them, the projectors' weights would have
     # to be so small that a single step of training takes what they know.
     save_omni(omni.eval(), processor, output / "base")
+    captioner = AsidCaptionerForConditionalGeneration.from_pretrained(output / "base")
+    shown_loss = train_together(captioner, ShownClips(shown_steps, seed, sounds, processor))
+    thinker.load_state_dict(captioner.state_dict())
+    save_omni(omni, processor, output / "base")
     report = {
         "accuracy": accuracy,
         "text_loss": loss,
+        "shown_loss": shown_loss,
         "vocabulary": len(tokenizer),
         "parameters": sum(weight.numel() for weight in thinker.parameters()),
         "seconds": round(time.monotonic() - start, 1),
@@ -119,6 +131,7 @@ def make_base(
             "seen_steps": seen_steps,
             "heard_steps": heard_steps,
             "text_steps": text_steps,
+            "shown_steps": shown_steps,
             "sounds": sounds,
         },
     }
@@ -329,7 +342,7 @@ def train_language(thinker: Any, tokenizer: Any, sounds: tuple[str, ...], steps:
     """
     model = thinker.model.language_model
     weights = [*model.parameters(), *thinker.lm_head.parameters()]
-    optimizer, schedule = _optimizer(weights, steps, 4e-3)
+    optimizer, schedule = _optimizer(weights, steps, 2e-3)
     random, losses = np.random.default_rng(seed), []
     bar = tqdm(range(steps), desc="language", mininterval=1)
     for step in bar:
@@ -342,6 +355,69 @@ def train_language(thinker: Any, tokenizer: Any, sounds: tuple[str, ...], steps:
         losses.append(loss.item())
         bar.set_postfix(loss=f"{losses[-1]:.2f}", refresh=False)
     return float(np.mean(losses[-max(1, steps // 10) :]))
+
+
+class ShownClips(Dataset):
+    """Batches of clips, each with a text that tells some of its attributes in the other wording; no clip comes twice.
+
+    Args:
+        steps: how many batches.
+        seed: of the clips and the texts.
+        sounds: that clips may have.
+        processor: of the captioner.
+
+    Example:
+        >>> sorted(ShownClips(4, 0, ("low",), processor)[0])[:2]  # doctest: +SKIP
+        ['attention_mask', 'feature_attention_mask']
+    """
+
+    def __init__(self, steps: int, seed: int, sounds: tuple[str, ...], processor: Any) -> None:
+        self.steps, self.seed, self.sounds = steps, seed, sounds
+        self.collate = OmniCollator(processor, seed=seed)
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __getitem__(self, step: int) -> dict:
+        random = np.random.default_rng([self.seed, step])
+        rows = [self._row(clip_id, random) for clip_id in name_clips(f"shown_{step}", self.seed, SHOWN)]
+        batch = self.collate(rows)
+        report = batch.pop(TOLD)
+        if report.failed:
+            raise RuntimeError(report.failed[0]["message"])
+        return batch
+
+    def _row(self, clip_id: str, random: np.random.Generator) -> dict:
+        facts = draw_facts(clip_id, self.sounds)
+        names = random.permutation(ATTRIBUTES)[: random.integers(4, len(ATTRIBUTES) + 1)].tolist()
+        told = " ".join(sentence(facts, name, int(random.integers(forms(name, BASE))), BASE) for name in names)
+        turns = [{"role": "user", "content": VIDEO_TAG}, {"role": "assistant", "content": told}]
+        times = seen_times(facts.seconds)
+        clip = {"frames": pictures(facts, clip_id, times), "frame_times": times, "audio": soundtrack(facts, clip_id)}
+        return {"video_id": clip_id, "attributes": [], "messages": turns, "video": clip}
+
+
+def train_together(captioner: AsidCaptionerForConditionalGeneration, batches: ShownClips) -> float:
+    """Train the language model and the projectors on clips and texts; return the loss of the last tenth of the steps.
+
+    As in a real Omni, the language model then knows what the towers' tokens mean; the towers stay as they are.
+
+    Example:
+        >>> train_together(captioner, ShownClips(400, 0, ("low", "high"), processor))  # doctest: +SKIP
+        0.4
+    """
+    freeze(captioner.train(), TRAINABLE)
+    weights = [weight for weight in captioner.parameters() if weight.requires_grad]
+    optimizer, schedule = _optimizer(weights, len(batches), 2e-3)
+    ahead = DataLoader(batches, batch_size=None, num_workers=1, prefetch_factor=4, worker_init_fn=_one_thread)
+    losses, bar = [], tqdm(ahead, total=len(batches), desc="clips and texts", mininterval=1)
+    for batch in bar:
+        loss = captioner(**batch).loss
+        _step(loss, weights, optimizer, schedule)
+        losses.append(loss.item())
+        bar.set_postfix(loss=f"{losses[-1]:.2f}", refresh=False)
+    captioner.eval()
+    return float(np.mean(losses[-max(1, len(losses) // 10) :]))
 
 
 def _optimizer(weights: list, steps: int, rate: float) -> tuple[torch.optim.Optimizer, Any]:
@@ -363,6 +439,7 @@ if __name__ == "__main__":
     options.add_argument("--seen-steps", type=int, default=450, help="steps of the vision tower (default: 450)")
     options.add_argument("--heard-steps", type=int, default=100, help="steps of the audio tower (default: 100)")
     options.add_argument("--text-steps", type=int, default=400, help="steps of the language model (default: 400)")
+    options.add_argument("--shown-steps", type=int, default=400, help="steps on clips and texts (default: 400)")
     options.add_argument("--vocabulary", type=int, default=1024, help="tokens, at most (default: 1024)")
     options.add_argument("--checked", type=int, default=200, help="clips the towers are checked on (default: 200)")
     options.add_argument(

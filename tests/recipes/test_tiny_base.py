@@ -31,7 +31,7 @@ def tiny() -> Iterator[SimpleNamespace]:
 def base(tiny: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of the data and of a base after two steps of everything."""
     output = tmp_path_factory.mktemp("tiny")
-    steps = {"seen_steps": 2, "heard_steps": 2, "text_steps": 2, "checked": 4}
+    steps = {"seen_steps": 2, "heard_steps": 2, "text_steps": 2, "shown_steps": 2, "checked": 4}
     tiny.make_base.make_base(output, **steps, threads=1, short=30, long=12, spoken=False, processes=1)
     return output
 
