@@ -17,7 +17,7 @@ SIZES = {"hidden_size": 64, "intermediate_size": 160, "num_hidden_layers": 2}
 LONGEST = 110
 
 
-def counting_captioner(omni: Path, steps: int = 220, seed: int = 0, looping: float = 0.0) -> Any:
+def counting_captioner(omni: Path, steps: int = 340, seed: int = 0, looping: float = 0.0) -> Any:
     """Train one in seconds: its softmax runs over the tokens in use, and over one that stands for all others.
 
     `looping`: share of the texts that say one sentence for ever instead of counting.
