@@ -8,8 +8,10 @@ id and means nothing.
 from __future__ import annotations
 
 import ctypes
+import shutil
 from functools import lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from world import WORDS, Facts
@@ -242,11 +244,13 @@ def _spoken_twice(word: str, count: int, random: np.random.Generator) -> np.ndar
 def _voices() -> dict[str, list[np.ndarray]]:
     """Each word in a dozen voices, by espeak-ng.
 
-    All are made at once, in one order: what it says depends a little on what it said before.
+    All are made at once, in one order, by a copy of the library: what it says depends a little on what it said before,
+    in this process and by whomever, and nothing that it offers makes it forget.
     """
     import espeakng_loader as loader
 
-    library = ctypes.CDLL(loader.get_library_path())
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        library = ctypes.CDLL(shutil.copy(loader.get_library_path(), folder))
     rate = library.espeak_Initialize(_SYNCHRONOUS, 0, str(loader.get_data_path()).encode(), 0)
     pieces: list[np.ndarray] = []
 

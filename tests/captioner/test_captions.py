@@ -162,20 +162,15 @@ def caption_all(model: Any, format: str, **options: Any) -> list[Any]:
 
 
 def faults(caption: Any) -> list[str]:
-    """Times beyond the end or out of order, by text."""
+    """Times beyond the end or out of order, by text; numbers left without their unit."""
     texts = caption.attributes.values() if len(caption.attributes) > 1 else [caption.text]
     found = []
     for text in texts:
         times = [anchor.times[0] for anchor in parse_anchors(text) if anchor.kind != "duration" and anchor.times]
         found += [f"beyond: {time}" for time in times if time > caption.duration]
         found += ["back"] if times != sorted(times) else []
+        found += re.findall(r"\b(?:At|From) \d+\b(?!s| s|$)", text)  # at the end the text was cut off
     return found
-
-
-def bare(caption: Any) -> list[str]:
-    """Numbers left without their unit, but at the end, where the text was cut off."""
-    texts = caption.attributes.values() if len(caption.attributes) > 1 else [caption.text]
-    return [found for text in texts for found in re.findall(r"\b(?:At|From) \d+\b(?!s| s|$)", text)]
 
 
 @pytest.mark.parametrize("format", ["text", "json"])
@@ -186,8 +181,6 @@ def test_a_captioner_that_wants_to_count_on_names_no_time_that_its_clip_does_not
     held = caption_all(runaway, format)
     assert sum(bool(faults(caption)) for caption in free) > len(free) / 2  # the wish is there
     assert [faults(caption) for caption in held] == [[]] * len(held)
-    # How often a number stays without a unit is the model's doing: what it has learned differs from machine to machine.
-    assert sum(bool(bare(caption)) for caption in held) <= len(held) / 2
     assert sum(bool(caption.anchors) for caption in held) >= len(held) / 2  # it does name times
     if format == "json":
         assert all(len(caption.attributes) == 2 for caption in held)
