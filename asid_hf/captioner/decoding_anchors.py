@@ -45,6 +45,20 @@ class Wish(NamedTuple):
     ids: tuple[int, ...]
 
 
+class _Open(NamedTuple):
+    """A place where a time was forbidden and no wish told: what was drawn there is seen with the next token.
+
+    Attributes:
+        length: generated tokens before it. wish: to be told if something else was drawn that scored less than `score`,
+            the best forbidden token's. masked: (vocabulary,) scores that it was drawn by.
+    """
+
+    length: int
+    wish: Wish | None
+    score: float
+    masked: torch.Tensor
+
+
 class AnchorGuard(LogitsProcessor):
     """Forbids the token that would make a time beyond the clip's end, or before the last one of the same text.
 
@@ -60,7 +74,8 @@ class AnchorGuard(LogitsProcessor):
         tolerance: seconds by which a time may lie beyond the end.
 
     Attributes:
-        wishes: by row, the first forbidden token that scored best of all; None where there was none. See `Wish`.
+        wishes: by row, the first forbidden token that scored best of all, or better than what was drawn in its place;
+            None where there was none. See `Wish`.
 
     Example:
         >>> from tokenizers import Tokenizer, decoders, models
@@ -72,7 +87,7 @@ class AnchorGuard(LogitsProcessor):
         [[0.0, 0.0, 0.0, 0.0, 0.0, 0.0]]
         >>> guard(torch.tensor([[0, 1, 2, 3, 3]]), torch.zeros(1, 6)).tolist()  # "At 44"
         [[0.0, 0.0, 0.0, 0.0, -inf, 0.0]]
-        >>> guard.wishes == [None]  # "s" did not score best
+        >>> guard.wishes == [None]  # "s" scored no better than others
         True
     """
 
@@ -95,6 +110,7 @@ class AnchorGuard(LogitsProcessor):
         self._limits = [float(duration) + tolerance for duration in durations]
         self._rows = Rows(self._begin, prompt_length, len(self._limits))
         self.wishes: list[Wish | None] = []
+        self._open: dict[int, _Open] = {}
 
     def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
         """Mask the scores.
@@ -115,6 +131,7 @@ class AnchorGuard(LogitsProcessor):
         """
         texts = self._rows.read(input_ids)
         self.wishes = (self.wishes + [None] * len(texts))[: len(texts)]
+        self._settle()
         copied = False
         for row, text in enumerate(texts):
             place = place_of(text, self._limits[self._rows.text_of(row, len(texts))])
@@ -123,9 +140,13 @@ class AnchorGuard(LogitsProcessor):
             masked = _mask(scores[row], place, self._tokens)
             if masked is None or masked.max() == FORBIDDEN:
                 continue
-            best = int(scores[row].argmax())
-            if self.wishes[row] is None and masked[best] == FORBIDDEN != scores[row, best]:
-                self.wishes[row] = self._wish(row, text, place, best, self._goes_on(int(masked.argmax())))
+            wanted = int(scores[row].masked_fill(masked != FORBIDDEN, FORBIDDEN).argmax())
+            if self.wishes[row] is None and scores[row, wanted] != FORBIDDEN:
+                if wanted == int(scores[row].argmax()):
+                    self.wishes[row] = self._wish(row, text, place, wanted, self._goes_on(int(masked.argmax())))
+                if self.wishes[row] is None:
+                    wish = self._wish(row, text, place, wanted, goes_on=False)
+                    self._open[row] = _Open(len(self._rows.ids(row)), wish, float(scores[row, wanted]), masked)
             scores = scores if copied else scores.clone()
             scores[row], copied = masked, True
         return scores
@@ -151,6 +172,15 @@ class AnchorGuard(LogitsProcessor):
 
     def _begin(self, text: int) -> CaptionText:
         return CaptionText(self._vocabulary, self._limits[text])
+
+    def _settle(self) -> None:
+        """See what was drawn where a time was forbidden: one that was wanted more than what came is a wish, too."""
+        for row, (length, wish, score, masked) in self._open.items():
+            ids = self._rows.ids(row) if row < len(self.wishes) else []
+            drawn = ids[-1] if len(ids) == length + 1 and ids[-1] < len(masked) else None
+            if drawn is not None and self.wishes[row] is None and masked[drawn] < score and not self._goes_on(drawn):
+                self.wishes[row] = wish
+        self._open = {}
 
     def _goes_on(self, token: int) -> bool:
         """Whether a token writes on at a number."""

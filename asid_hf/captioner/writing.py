@@ -85,8 +85,9 @@ def write_rows(
 ) -> list[Written]:
     """Write captions for rows.
 
-    A row whose best next token would name a time beyond its clip, or before the last one, ends there; it is cut before
-    that number, and written on with the digits that lead to no time of the clip taken out, up to `THOUGHTS` times.
+    A row that wants to name a time beyond its clip, or before the last one, more than what it may write, ends there; it
+    is cut before that number, and written on with the digits that lead to no time of the clip taken out, up to
+    `THOUGHTS` times.
 
     Args:
         model, processor: the captioner.

@@ -236,6 +236,32 @@ def test_no_wish_where_the_token_was_not_wanted(tokenizer: object) -> None:
     assert wish_of(tokenizer, "At 40", " dollars")[0] is None
 
 
+@pytest.mark.parametrize(
+    ("best", "drawn", "kept"),
+    [
+        (" the", ".", "At 5s he. At "),  # drawn though the time scored better: the time was wanted more
+        (" the", " the", None),
+        ("2", ".", "At 5s he. At "),  # it might have gone on to 12s, but did not
+        ("2", "2", None),
+        ("2", "1", None),  # as seldom as the full stop, but it goes on
+    ],
+)
+def test_a_time_that_was_wanted_more_than_what_was_drawn_is_wished_away(
+    tokenizer: object, best: str, drawn: str, kept: str | None
+) -> None:
+    text = "At 5s he. At 1"
+    ids = [*tokenizer(text)["input_ids"], *tokenizer(drawn)["input_ids"]]
+    scores = torch.zeros(1, ROWS)
+    scores[0, tokenizer("s")["input_ids"]] = 0.5
+    scores[0, tokenizer(best)["input_ids"]] = 1.0
+    guard = AnchorGuard(tokenizer, [17.0], 0)
+    guard(torch.tensor([ids[:-1]]), scores)
+    assert guard.wishes == [None]  # nothing was drawn yet
+    guard(torch.tensor([ids]), torch.zeros(1, ROWS))
+    wish = guard.wishes[0]
+    assert (wish and tokenizer.decode(ids[: wish.length])) == kept
+
+
 def test_the_first_wish_is_kept_until_it_is_forgotten(tokenizer: object) -> None:
     guard = AnchorGuard(tokenizer, [17.0, 17.0], 0)
     scores = torch.zeros(2, ROWS)
