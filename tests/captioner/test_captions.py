@@ -141,10 +141,19 @@ def test_the_any_to_any_pipeline_opens_it(captioner: Any, clips: dict[str, Path]
 
 
 @pytest.fixture(scope="module")
-def runaway(omni: Path) -> Any:
+def runaways(omni: Path) -> dict[str, Any]:
+    """One that writes prose, and one that writes JSON: so small, one that has learned both mixes them up at times."""
     from counting_captioner import counting_captioner
 
-    return counting_captioner(omni)
+    return {"text": counting_captioner(omni, in_json=0.0), "json": counting_captioner(omni, in_json=1.0)}
+
+
+@pytest.fixture(scope="module")
+def looping(omni: Path) -> Any:
+    """One that says one sentence for ever, in each text."""
+    from counting_captioner import counting_captioner
+
+    return counting_captioner(omni, steps=220, looping=1.0)
 
 
 def shown(seconds: int) -> dict:
@@ -175,10 +184,10 @@ def faults(caption: Any) -> list[str]:
 
 @pytest.mark.parametrize("format", ["text", "json"])
 def test_a_captioner_that_wants_to_count_on_names_no_time_that_its_clip_does_not_have(
-    runaway: Any, format: str
+    runaways: dict[str, Any], format: str
 ) -> None:
-    free = caption_all(runaway, format, anchor_guard=False)
-    held = caption_all(runaway, format)
+    free = caption_all(runaways[format], format, anchor_guard=False)
+    held = caption_all(runaways[format], format)
     assert sum(bool(faults(caption)) for caption in free) > len(free) / 2  # the wish is there
     assert [faults(caption) for caption in held] == [[]] * len(held)
     assert sum(bool(caption.anchors) for caption in held) >= len(held) / 2  # it does name times
@@ -186,11 +195,11 @@ def test_a_captioner_that_wants_to_count_on_names_no_time_that_its_clip_does_not
         assert all(len(caption.attributes) == 2 for caption in held)
 
 
-def test_a_caption_that_loops_is_cut_to_one_copy(runaway: Any) -> None:
+def test_a_caption_that_loops_is_cut_to_one_copy(runaways: dict[str, Any]) -> None:
     """Drawn greedily, and kept from the times it wants, it says one sentence for ever."""
     options = {"do_sample": False, "temperature": None, "top_k": None, "max_new_tokens": 160}
-    free = caption_all(runaway, "text", loop_guard=False, **options)
-    held = caption_all(runaway, "text", **options)
+    free = caption_all(runaways["text"], "text", loop_guard=False, **options)
+    held = caption_all(runaways["text"], "text", **options)
     looping = [place for place, caption in enumerate(held) if caption.finish_reason == "loop"]
     assert looping
     for place in looping:
@@ -199,7 +208,7 @@ def test_a_caption_that_loops_is_cut_to_one_copy(runaway: Any) -> None:
     assert "loop" not in {caption.finish_reason for caption in free}
 
 
-def test_a_field_that_loops_keeps_one_copy_and_the_others_are_written(runaway: Any, tokenizer: Any) -> None:
+def test_a_field_that_loops_keeps_one_copy_and_the_others_are_written(looping: Any, tokenizer: Any) -> None:
     import counting_captioner as counting
 
     from asid_hf.captioner.decoding_loops import find_loop
@@ -210,12 +219,12 @@ def test_a_field_that_loops_keeps_one_copy_and_the_others_are_written(runaway: A
         return any(find_loop(tokenizer(text)["input_ids"], digit_ids(tokenizer)) for text in texts if text)
 
     options = {"do_sample": False, "temperature": None, "top_k": None, "max_new_tokens": 160}
-    free = caption_all(runaway, "json", loop_guard=False, **options)
-    held = caption_all(runaway, "json", **options)
+    free = caption_all(looping, "json", loop_guard=False, **options)
+    held = caption_all(looping, "json", **options)
     assert any(map(loop, free)) and not any(map(loop, held))
-    looping = [caption for caption in held if caption.finish_reason == "loop"]
-    assert looping
-    for caption in looping:
+    cut = [caption for caption in held if caption.finish_reason == "loop"]
+    assert cut
+    for caption in cut:
         assert tuple(caption.attributes) == counting.KEYS and all(caption.attributes.values())
         assert len(caption.text) < len(caption.raw)
 
