@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,17 +20,6 @@ pytest.importorskip("trl", reason="the packages of training are not installed")
 from asid_hf.captioner import AsidCaptionerForConditionalGeneration
 
 ROOT = Path(__file__).parents[2]
-FSDP = {
-    "ACCELERATE_USE_FSDP": "true",
-    "FSDP_VERSION": "2",
-    "FSDP_AUTO_WRAP_POLICY": "TRANSFORMER_BASED_WRAP",
-    "FSDP_TRANSFORMER_CLS_TO_WRAP": "Qwen2_5OmniDecoderLayer,Qwen2_5OmniVisionBlock,Qwen2_5OmniAudioEncoderLayer",
-    "FSDP_RESHARD_AFTER_FORWARD": "true",
-    "FSDP_STATE_DICT_TYPE": "FULL_STATE_DICT",
-    "FSDP_CPU_RAM_EFFICIENT_LOADING": "false",
-}
-
-
 SAME = {
     "train_sampling_strategy": "sequential",
     "gradient_checkpointing": True,
@@ -40,13 +30,18 @@ SAME = {
 }
 
 
-def launch(recipe: Path, processes: int, environment: dict[str, str], *overrides: str) -> tuple[list[float], Path]:
-    """Run the script under torchrun; the losses of its steps, and its folder."""
-    command = [sys.executable, "-m", "torch.distributed.run", f"--nproc_per_node={processes}", "--master_port=0"]
-    command += ["--rdzv_backend=c10d", "--rdzv_endpoint=127.0.0.1:0"]
-    command += [str(ROOT / "tests" / "fsdp_on_cpu.py")] if environment else []
+def launch(recipe: Path, processes: int, kind: str, *overrides: str) -> tuple[list[float], Path]:
+    """Run the script by torchrun, or sharded by `accelerate launch`; the losses of its steps, and its folder."""
+    if kind == "fsdp2":
+        config = ROOT / "recipes" / "accelerate_configs" / "fsdp2.yaml"
+        command = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(config)]
+        command += [f"--num_processes={processes}", "--mixed_precision=no", f"--main_process_port={_free_port()}"]
+        command += [str(ROOT / "tests" / "fsdp_on_cpu.py")]
+    else:
+        command = [sys.executable, "-m", "torch.distributed.run", f"--nproc_per_node={processes}", "--master_port=0"]
+        command += ["--rdzv_backend=c10d", "--rdzv_endpoint=127.0.0.1:0"]
     command += [str(ROOT / "recipes" / "sft.py"), "--config", str(recipe), *overrides]
-    told = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true", **environment}
+    told = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
     done = subprocess.run(command, capture_output=True, text=True, env=told, timeout=280)
     assert done.returncode == 0, done.stderr[-4000:]
     folder = Path(yaml.safe_load(recipe.read_text())["output_dir"])
@@ -54,20 +49,25 @@ def launch(recipe: Path, processes: int, environment: dict[str, str], *overrides
     return [entry["loss"] for entry in facts["log"] if "loss" in entry], folder
 
 
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
 @pytest.mark.parametrize("kind", ["ddp", "fsdp2"])
 def test_two_processes_have_the_losses_and_weights_of_one_and_go_on_where_they_were(
     kind: str, write_recipe: Callable, release: Path, one_process: tuple[list[float], Path]
 ) -> None:
-    environment = FSDP if kind == "fsdp2" else {}
     recipe = write_recipe(**SAME, datasets=[_rows(release)], per_device_train_batch_size=2)
-    losses, folder = launch(recipe, 2, environment)
+    losses, folder = launch(recipe, 2, kind)
     assert losses == pytest.approx(one_process[0], abs=2e-4)
     facts = json.loads((folder / "training.json").read_text())
-    assert (facts["processes"], facts["distributed"]) == (2, "FSDP" if environment else "MULTI_CPU")
+    assert (facts["processes"], facts["distributed"]) == (2, "FSDP" if kind == "fsdp2" else "MULTI_CPU")
     ours, theirs = (AsidCaptionerForConditionalGeneration.from_pretrained(one) for one in (folder, one_process[1]))
     for (name, weight), other in zip(ours.named_parameters(), theirs.parameters(), strict=True):
         assert torch.allclose(weight, other, atol=2e-3), name
-    again, _ = launch(recipe, 2, environment, "--resume_from_checkpoint", str(folder / "checkpoint-2"))
+    again, _ = launch(recipe, 2, kind, "--resume_from_checkpoint", str(folder / "checkpoint-2"))
     assert again == pytest.approx(losses, abs=1e-6)
 
 
@@ -76,7 +76,7 @@ def one_process(small: Path, release: Path, tmp_path_factory: pytest.TempPathFac
     """Losses, and the folder, of one process with the same rows a step."""
     folder = tmp_path_factory.mktemp("one")
     recipe = recipe_at(folder, small, **SAME, datasets=[_rows(release)], per_device_train_batch_size=4)
-    losses, output = launch(recipe, 1, {})
+    losses, output = launch(recipe, 1, "ddp")
     assert len(losses) == 4 and losses[-1] < losses[0] - 0.3
     return losses, output
 
