@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -26,7 +27,7 @@ from world import FACTS_OF
 from asid_hf.captioner import AsidCaptionerForConditionalGeneration
 
 HERE = Path(__file__).parent
-SFT, RESULTS = HERE.parent / "sft.py", HERE / "results.json"
+SFT, CPU, RESULTS = HERE.parent / "sft.py", HERE.parent / "accelerate_configs" / "cpu.yaml", HERE / "results.json"
 SHARES = {
     "stage 1 alone": {1: 1.0},
     "stage 2 from scratch": {2: 1.0},
@@ -57,7 +58,7 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("tiny"), help="what make_base.py wrote (default: tiny)")
-    parser.add_argument("--steps", type=int, default=500, help="of each way of training, in all (default: 500)")
+    parser.add_argument("--steps", type=int, default=300, help="of each way of training, in all (default: 300)")
     parser.add_argument(
         "--seeds", type=int, nargs="+", default=[1, 2, 3], help="of order and adapters (default: 1 2 3)"
     )
@@ -109,8 +110,9 @@ def run(way: str, seed: int, steps: int, data: Path, threads: int) -> dict:
         said = {"max_steps": round(share * steps), "seed": seed, "model_name_or_path": model, "output_dir": output}
         said |= {"sample_captions": 0, "save_strategy": "no", "report_to": "none"}
         words = [word for name, value in said.items() for word in (f"--{name}", str(value))]
-        command = [sys.executable, str(SFT), "--config", str(HERE / f"stage{stage}.yaml"), *words]
-        subprocess.run(command, check=True)
+        command = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(CPU)]
+        command += [str(SFT), "--config", str(HERE / f"stage{stage}.yaml"), *words]
+        subprocess.run(command, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
         model = output / "merged" if stage == 3 else output
     seconds = time.monotonic() - start
     torch.set_num_threads(threads)

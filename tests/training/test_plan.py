@@ -124,5 +124,5 @@ def test_every_accelerate_configuration_is_read_and_says_how_to_launch_it(name: 
     header = path.read_text().split("compute_environment")[0]
     assert f"accelerate launch --config_file recipes/accelerate_configs/{name}.yaml" in header
     assert "easured" in header and (machines.processes, machines.precision) == (
-        (1, "no") if name == "cpu" else (8, "bf16")
+        (2, "no") if name == "cpu" else (8, "bf16")
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -35,7 +34,7 @@ def launch(recipe: Path, processes: int, kind: str, *overrides: str) -> tuple[li
     if kind == "fsdp2":
         config = ROOT / "recipes" / "accelerate_configs" / "fsdp2.yaml"
         command = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(config)]
-        command += [f"--num_processes={processes}", "--mixed_precision=no", f"--main_process_port={_free_port()}"]
+        command += [f"--num_processes={processes}", "--mixed_precision=no", "--main_process_port=0"]
         command += [str(ROOT / "tests" / "fsdp_on_cpu.py")]
     else:
         command = [sys.executable, "-m", "torch.distributed.run", f"--nproc_per_node={processes}", "--master_port=0"]
@@ -47,12 +46,6 @@ def launch(recipe: Path, processes: int, kind: str, *overrides: str) -> tuple[li
     folder = Path(yaml.safe_load(recipe.read_text())["output_dir"])
     facts = json.loads((folder / "training.json").read_text())
     return [entry["loss"] for entry in facts["log"] if "loss" in entry], folder
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 @pytest.mark.parametrize("kind", ["ddp", "fsdp2"])
