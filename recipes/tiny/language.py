@@ -21,8 +21,8 @@ from asid_hf.training.collator import TOLD, OmniCollator
 from asid_hf.training.formatting import VIDEO_TAG
 from asid_hf.training.freezing import TRAINABLE, freeze
 
-TEXTS = 32  # of a step on texts alone
-SHOWN = 16  # clips of a step in which they are shown
+TEXTS = 16  # of a step on texts alone
+SHOWN = 8  # clips of a step in which they are shown
 _RATE = 2e-3
 
 
@@ -59,7 +59,7 @@ class Texts(Dataset):
 
     Example:
         >>> Texts(4, 0, ("low",), tokenizer)[0]["input_ids"].shape[0]  # doctest: +SKIP
-        32
+        16
     """
 
     def __init__(self, steps: int, seed: int, sounds: tuple[str, ...], tokenizer: Any) -> None:

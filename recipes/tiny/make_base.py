@@ -35,10 +35,10 @@ REPORT = "base_report.json"
 def make_base(
     output: Path,
     seed: int = 0,
-    seen_steps: int = 400,
+    seen_steps: int = 750,
     heard_steps: int = 80,
-    text_steps: int = 350,
-    shown_steps: int = 350,
+    text_steps: int = 500,
+    shown_steps: int = 500,
     vocabulary: int = 1024,
     checked: int = 200,
     threads: int = 2,
@@ -137,10 +137,10 @@ def vocabulary_texts() -> Iterator[str]:
 if __name__ == "__main__":
     options = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     data_options(options)
-    options.add_argument("--seen-steps", type=int, default=400, help="steps of the vision tower (default: 400)")
+    options.add_argument("--seen-steps", type=int, default=750, help="steps of the vision tower (default: 750)")
     options.add_argument("--heard-steps", type=int, default=80, help="steps of the audio tower (default: 80)")
-    options.add_argument("--text-steps", type=int, default=350, help="steps of the language model (default: 350)")
-    options.add_argument("--shown-steps", type=int, default=350, help="steps on clips and texts (default: 350)")
+    options.add_argument("--text-steps", type=int, default=500, help="steps of the language model (default: 500)")
+    options.add_argument("--shown-steps", type=int, default=500, help="steps on clips and texts (default: 500)")
     options.add_argument("--vocabulary", type=int, default=1024, help="tokens, at most (default: 1024)")
     options.add_argument("--checked", type=int, default=200, help="clips the towers are checked on (default: 200)")
     options.add_argument(

@@ -23,7 +23,7 @@ from asid_hf.media import open_clip
 
 SEEN = ("background", "colour", "shape", "direction", "camera")
 HEARD = ("sound",)
-CLIPS = {"seen": 64, "heard": 32}  # a step of each tower
+CLIPS = {"seen": 32, "heard": 32}  # a step of each tower
 _LONG_EVERY = 5  # clips: one of so many is long
 _RATE = 1.5e-3
 
