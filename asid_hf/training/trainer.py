@@ -17,6 +17,7 @@ from torch.distributed.tensor import DTensor, Partial
 from transformers import TrainerCallback, TrainerState
 from transformers.trainer import TRAINING_ARGS_NAME
 from trl import SFTTrainer
+from trl.trainer import utils as trl_utils
 
 from asid_hf.captioner import AsidCaptionerForConditionalGeneration
 from asid_hf.training.card import write_card
@@ -70,7 +71,7 @@ class CaptionerTrainer(SFTTrainer):
             self._new.lost += report.lost
             for name, count in report.tokens.items():
                 self._new.tokens[name] += count
-        with averaged_head(self.accelerator.unwrap_model(self.model)):
+        with labelled_positions(), averaged_head(self.accelerator.unwrap_model(self.model)):
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
@@ -156,6 +157,25 @@ class CaptionerTrainer(SFTTrainer):
         """Write the card of the captioner; see `card.write_card`."""
         if self.is_world_process_zero():
             write_card(Path(self.args.output_dir), self.facts, self.state.log_history)
+
+
+@contextmanager
+def labelled_positions() -> Iterator[None]:
+    """On processors, let the language model's head score only the positions that have a label, as on GPUs.
+
+    TRL's fused head (1.16) scores every position wherever it has no Triton kernel, so that devices which compile for
+    each shape do not compile anew for each batch. Processors do not; of a row that asks for one attribute one position
+    in twenty has a label.
+
+    Example:
+        >>> with labelled_positions(): loss = model(**batch, fused_lm_head=True).loss  # doctest: +SKIP
+    """
+    has_kernel = trl_utils._use_triton
+    trl_utils._use_triton = lambda device: device.type == "cpu" or has_kernel(device)
+    try:
+        yield
+    finally:
+        trl_utils._use_triton = has_kernel
 
 
 @contextmanager

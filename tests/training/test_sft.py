@@ -349,3 +349,27 @@ def test_a_run_is_pushed_with_its_card_and_code_and_without_token_or_folders(
     for name in ("README.md", "training.json"):
         text = (tmp_path / "made" / name).read_text()
         assert "hf_secret" not in text and str(tmp_path) not in text and str(release) not in text
+
+
+def test_on_a_processor_the_head_scores_the_positions_with_a_label_and_no_others(
+    write_recipe: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from trl.kernels.chunked_logprob import ChunkedLogProbFunction
+
+    scored: list[int] = []
+    apply = ChunkedLogProbFunction.apply
+
+    def counted(hidden: torch.Tensor, *rest: Any) -> Any:
+        scored.append(len(hidden))
+        return apply(hidden, *rest)
+
+    monkeypatch.setattr(ChunkedLogProbFunction, "apply", counted)
+    trainer = run(write_recipe(max_steps=1))
+    trainer.model.eval()
+    batch = next(iter(trainer.get_train_dataloader()))
+    batch.pop("told")
+    scored.clear()
+    ours = trainer.compute_loss(trainer.model, dict(batch))
+    assert ours.item() == pytest.approx(trainer.model(**batch).loss.item(), rel=1e-5)
+    labelled = int((batch["labels"][:, 1:] != -100).sum())
+    assert scored == [labelled] and 0 < labelled < batch["labels"].numel() / 2
