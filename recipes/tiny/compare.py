@@ -58,7 +58,7 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("tiny"), help="what make_base.py wrote (default: tiny)")
-    parser.add_argument("--steps", type=int, default=600, help="of each way of training, in all (default: 600)")
+    parser.add_argument("--steps", type=int, default=400, help="of each way of training, in all (default: 400)")
     parser.add_argument(
         "--seeds", type=int, nargs="+", default=[1, 2, 3], help="of order and adapters (default: 1 2 3)"
     )

@@ -21,8 +21,8 @@ from asid_hf.training.collator import TOLD, OmniCollator
 from asid_hf.training.formatting import VIDEO_TAG
 from asid_hf.training.freezing import TRAINABLE, freeze
 
-TEXTS = 16  # of a step on texts alone
-SHOWN = 8  # clips of a step in which they are shown
+TEXTS = 32  # of a step on texts alone
+SHOWN = 16  # clips of a step in which they are shown
 _RATE = 2e-3
 
 
@@ -59,7 +59,7 @@ class Texts(Dataset):
 
     Example:
         >>> Texts(4, 0, ("low",), tokenizer)[0]["input_ids"].shape[0]  # doctest: +SKIP
-        16
+        32
     """
 
     def __init__(self, steps: int, seed: int, sounds: tuple[str, ...], tokenizer: Any) -> None:
@@ -142,4 +142,10 @@ def train_together(captioner: AsidCaptionerForConditionalGeneration, batches: Sh
     """
     freeze(captioner.train(), TRAINABLE)
     weights = [weight for weight in captioner.parameters() if weight.requires_grad]
-    return train(ahead(batches), lambda batch: captioner(**batch).loss, weights, _RATE, "clips and texts")
+
+    def loss_of(batch: dict) -> torch.Tensor:
+        labels = batch.pop("labels")[:, 1:]
+        hidden = captioner.model(**batch).last_hidden_state[:, :-1]
+        return cross_entropy(captioner.lm_head(hidden[labels != -100]), labels[labels != -100])
+
+    return train(ahead(batches), loss_of, weights, _RATE, "clips and texts")

@@ -37,8 +37,8 @@ def make_base(
     seed: int = 0,
     seen_steps: int = 750,
     heard_steps: int = 80,
-    text_steps: int = 500,
-    shown_steps: int = 500,
+    text_steps: int = 400,
+    shown_steps: int = 400,
     vocabulary: int = 1024,
     checked: int = 200,
     threads: int = 2,
@@ -139,8 +139,8 @@ if __name__ == "__main__":
     data_options(options)
     options.add_argument("--seen-steps", type=int, default=750, help="steps of the vision tower (default: 750)")
     options.add_argument("--heard-steps", type=int, default=80, help="steps of the audio tower (default: 80)")
-    options.add_argument("--text-steps", type=int, default=500, help="steps of the language model (default: 500)")
-    options.add_argument("--shown-steps", type=int, default=500, help="steps on clips and texts (default: 500)")
+    options.add_argument("--text-steps", type=int, default=400, help="steps of the language model (default: 400)")
+    options.add_argument("--shown-steps", type=int, default=400, help="steps on clips and texts (default: 400)")
     options.add_argument("--vocabulary", type=int, default=1024, help="tokens, at most (default: 1024)")
     options.add_argument("--checked", type=int, default=200, help="clips the towers are checked on (default: 200)")
     options.add_argument(
