@@ -17,6 +17,8 @@ from small_captioners import recipe_at
 pytest.importorskip("trl", reason="the packages of training are not installed")
 
 from asid_hf.captioner import AsidCaptionerForConditionalGeneration
+from asid_hf.training.arguments import read_recipe
+from asid_hf.training.sft import train
 
 ROOT = Path(__file__).parents[2]
 SAME = {
@@ -29,15 +31,15 @@ SAME = {
 }
 
 
-def launch(recipe: Path, processes: int, kind: str, *overrides: str) -> tuple[list[float], Path]:
-    """Run the script by torchrun, or sharded by `accelerate launch`; the losses of its steps, and its folder."""
-    if kind == "fsdp2":
-        config = ROOT / "recipes" / "accelerate_configs" / "fsdp2.yaml"
+def launch(recipe: Path, kind: str, *overrides: str) -> tuple[list[float], Path]:
+    """Run the script in two processes, by torchrun or as a configuration says; the losses of its steps, its folder."""
+    if kind != "torchrun":
+        config = ROOT / "recipes" / "accelerate_configs" / f"{kind}.yaml"
         command = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(config)]
-        command += [f"--num_processes={processes}", "--mixed_precision=no", "--main_process_port=0"]
-        command += [str(ROOT / "tests" / "fsdp_on_cpu.py")]
+        command += ["--num_processes=2", "--mixed_precision=no", "--main_process_port=0"]
+        command += [str(ROOT / "tests" / "fsdp_on_cpu.py")] if kind == "fsdp2" else []
     else:
-        command = [sys.executable, "-m", "torch.distributed.run", f"--nproc_per_node={processes}", "--master_port=0"]
+        command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", "--master_port=0"]
         command += ["--rdzv_backend=c10d", "--rdzv_endpoint=127.0.0.1:0"]
     command += [str(ROOT / "recipes" / "sft.py"), "--config", str(recipe), *overrides]
     told = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
@@ -48,30 +50,33 @@ def launch(recipe: Path, processes: int, kind: str, *overrides: str) -> tuple[li
     return [entry["loss"] for entry in facts["log"] if "loss" in entry], folder
 
 
-@pytest.mark.parametrize("kind", ["ddp", "fsdp2"])
+@pytest.mark.parametrize(("kind", "again"), [("torchrun", "cpu"), ("fsdp2", "fsdp2")])
 def test_two_processes_have_the_losses_and_weights_of_one_and_go_on_where_they_were(
-    kind: str, write_recipe: Callable, release: Path, one_process: tuple[list[float], Path]
+    kind: str, again: str, write_recipe: Callable, release: Path, one_process: tuple[list[float], Path]
 ) -> None:
     recipe = write_recipe(**SAME, datasets=[_rows(release)], per_device_train_batch_size=2)
-    losses, folder = launch(recipe, 2, kind)
+    losses, folder = launch(recipe, kind)
     assert losses == pytest.approx(one_process[0], abs=2e-4)
     facts = json.loads((folder / "training.json").read_text())
     assert (facts["processes"], facts["distributed"]) == (2, "FSDP" if kind == "fsdp2" else "MULTI_CPU")
     ours, theirs = (AsidCaptionerForConditionalGeneration.from_pretrained(one) for one in (folder, one_process[1]))
     for (name, weight), other in zip(ours.named_parameters(), theirs.parameters(), strict=True):
         assert torch.allclose(weight, other, atol=2e-3), name
-    again, _ = launch(recipe, 2, kind, "--resume_from_checkpoint", str(folder / "checkpoint-2"))
-    assert again == pytest.approx(losses, abs=1e-6)
+    resumed, _ = launch(recipe, again, "--resume_from_checkpoint", str(folder / "checkpoint-2"))
+    assert resumed == pytest.approx(losses, abs=1e-6)
 
 
 @pytest.fixture(scope="module")
-def one_process(small: Path, release: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[float], Path]:
+def one_process(
+    small: Path, release: Path, tmp_path_factory: pytest.TempPathFactory, one_thread: None
+) -> tuple[list[float], Path]:
     """Losses, and the folder, of one process with the same rows a step."""
     folder = tmp_path_factory.mktemp("one")
     recipe = recipe_at(folder, small, **SAME, datasets=[_rows(release)], per_device_train_batch_size=4)
-    losses, output = launch(recipe, 1, "ddp")
+    trainer = train(*read_recipe(recipe))
+    losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     assert len(losses) == 4 and losses[-1] < losses[0] - 0.3
-    return losses, output
+    return losses, Path(trainer.args.output_dir)
 
 
 def _rows(release: Path) -> dict:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -33,15 +32,12 @@ def test_tensorboard_holds_the_loss_and_the_tokens_of_each_kind(
     assert {"train/tokens/text", "train/tokens/video", "train/rows/failed"} <= set(told.Tags()["scalars"])
 
 
-def test_trackio_holds_them_on_this_machine(write_recipe: Callable[..., Path], tmp_path: Path) -> None:
+def test_trackio_holds_them_on_this_machine(
+    write_recipe: Callable[..., Path], one_thread: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRACKIO_DIR", str(tmp_path / "trackio"))  # read when it is imported, which nothing else does
     pytest.importorskip("trackio", reason="trackio is not installed")
-    recipe = write_recipe(report_to=["trackio"], project="watched", run_name="first", **WATCHED)
-    code = "import sys; from asid_hf.training.arguments import read_recipe; from asid_hf.training.sft import train; "
-    code += "train(*read_recipe(sys.argv[1]))"
-    env = {**os.environ, "TRACKIO_DIR": str(tmp_path / "trackio"), "OMP_NUM_THREADS": "1"}
-    subprocess.run([sys.executable, "-c", code, str(recipe)], env=env, check=True)
+    train(*read_recipe(write_recipe(report_to=["trackio"], project="watched", run_name="first", **WATCHED)))
     ask = ["get", "metric", "--project", "watched", "--run", "first", "--metric", "train/loss", "--json"]
-    told = subprocess.run(
-        [sys.executable, "-m", "trackio.cli", *ask], env=env, check=True, capture_output=True, text=True
-    ).stdout
-    assert len(json.loads(told)["values"]) == 2
+    told = subprocess.run([sys.executable, "-m", "trackio.cli", *ask], check=True, capture_output=True, text=True)
+    assert len(json.loads(told.stdout)["values"]) == 2

@@ -72,7 +72,8 @@ def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def annotated(server: Server, ledger: Path, timeout: float = 10.0) -> list[dict]:
-    model = spec(server, "captioner", "video", timeout=timeout, deadline=60.0, attempts=3, concurrency=3)
+    # More attempts than a script has faults: which row meets them is up to the order in which calls arrive.
+    model = spec(server, "captioner", "video", timeout=timeout, deadline=60.0, attempts=4, concurrency=3)
     return through(WORLD.rows(), Annotate(annotators=(Annotator("a", model),), access=Access(str(ledger))))
 
 
