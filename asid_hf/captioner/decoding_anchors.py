@@ -54,7 +54,7 @@ class _Open(NamedTuple):
     """
 
     length: int
-    wish: Wish | None
+    wish: Wish
     score: float
     masked: torch.Tensor
 
@@ -146,7 +146,8 @@ class AnchorGuard(LogitsProcessor):
                     self.wishes[row] = self._wish(row, text, place, wanted, self._goes_on(int(masked.argmax())))
                 if self.wishes[row] is None:
                     wish = self._wish(row, text, place, wanted, goes_on=False)
-                    self._open[row] = _Open(len(self._rows.ids(row)), wish, float(scores[row, wanted]), masked)
+                    if wish is not None:
+                        self._open[row] = _Open(len(self._rows.ids(row)), wish, float(scores[row, wanted]), masked)
             scores = scores if copied else scores.clone()
             scores[row], copied = masked, True
         return scores

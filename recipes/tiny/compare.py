@@ -27,7 +27,8 @@ from world import FACTS_OF
 from asid_hf.captioner import AsidCaptionerForConditionalGeneration
 
 HERE = Path(__file__).parent
-SFT, CPU, RESULTS = HERE.parent / "sft.py", HERE.parent / "accelerate_configs" / "cpu.yaml", HERE / "results.json"
+SFT, RESULTS = HERE.parent / "sft.py", HERE / "results.json"
+TWO_PROCESSES = HERE.parent / "accelerate_configs" / "cpu.yaml"
 SHARES = {
     "stage 1 alone": {1: 1.0},
     "stage 2 from scratch": {2: 1.0},
@@ -110,7 +111,7 @@ def run(way: str, seed: int, steps: int, data: Path, threads: int) -> dict:
         said = {"max_steps": round(share * steps), "seed": seed, "model_name_or_path": model, "output_dir": output}
         said |= {"sample_captions": 0, "save_strategy": "no", "report_to": "none"}
         words = [word for name, value in said.items() for word in (f"--{name}", str(value))]
-        command = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(CPU)]
+        command = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(TWO_PROCESSES)]
         command += [str(SFT), "--config", str(HERE / f"stage{stage}.yaml"), *words]
         subprocess.run(command, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
         model = output / "merged" if stage == 3 else output

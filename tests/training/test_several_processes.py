@@ -33,14 +33,14 @@ SAME = {
 
 def launch(recipe: Path, kind: str, *overrides: str) -> tuple[list[float], Path]:
     """Run the script in two processes, by torchrun or as a configuration says; the losses of its steps, its folder."""
-    if kind != "torchrun":
+    if kind == "torchrun":
+        command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", "--master_port=0"]
+        command += ["--rdzv_backend=c10d", "--rdzv_endpoint=127.0.0.1:0"]
+    else:
         config = ROOT / "recipes" / "accelerate_configs" / f"{kind}.yaml"
         command = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(config)]
         command += ["--num_processes=2", "--mixed_precision=no", "--main_process_port=0"]
         command += [str(ROOT / "tests" / "fsdp_on_cpu.py")] if kind == "fsdp2" else []
-    else:
-        command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", "--master_port=0"]
-        command += ["--rdzv_backend=c10d", "--rdzv_endpoint=127.0.0.1:0"]
     command += [str(ROOT / "recipes" / "sft.py"), "--config", str(recipe), *overrides]
     told = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
     done = subprocess.run(command, capture_output=True, text=True, env=told, timeout=280)
