@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from transformers import TrainerState
 from transformers.trainer import TRAINER_STATE_NAME
-from transformers.trainer_utils import get_last_checkpoint
+from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from asid_hf.errors import InputError
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from trl import ModelConfig
 
     from asid_hf.training.arguments import CaptionerArguments, CaptionerSFTConfig
+
+_log = logging.getLogger(__name__)
 
 IDENTITY = "run.json"
 """In the output folder: digests of what the run was started with."""
@@ -36,10 +38,12 @@ _MODEL = ("model_name_or_path", "model_revision", "dtype", "use_peft", "lora_r",
 
 
 def checkpoint_of(training: CaptionerSFTConfig) -> str | None:
-    """Where a run goes on: the folder that `resume_from_checkpoint` names; of "true" the last one in the output.
+    """Where a run goes on: the folder that `resume_from_checkpoint` names; of "true" the last whole one in the output.
+
+    The trainer writes its state last: a folder without one is what a run left that was killed while it saved.
 
     Raises:
-        InputError: it is not there.
+        InputError: it is not there, or is no whole one.
 
     Example:
         >>> from types import SimpleNamespace as Made
@@ -50,10 +54,14 @@ def checkpoint_of(training: CaptionerSFTConfig) -> str | None:
     if not wanted or str(wanted).lower() == "false":
         return None
     if str(wanted).lower() != "true":
-        if not os.path.isdir(wanted):
-            raise InputError(f"resume_from_checkpoint={wanted} is no folder of a checkpoint. Give one, or true.")
+        if _state_in(Path(wanted)) is None:
+            raise InputError(f"resume_from_checkpoint={wanted} is no folder of a whole checkpoint. Give one, or true.")
         return str(wanted)
-    return get_last_checkpoint(training.output_dir) if os.path.isdir(training.output_dir) else None
+    for folder in sorted(Path(training.output_dir).glob(f"{PREFIX_CHECKPOINT_DIR}-*"), key=_step_of, reverse=True):
+        if _state_in(folder) is not None:
+            return str(folder)
+        _log.warning("%s is not whole: the run was ended while it was written. It is not used.", folder)
+    return None
 
 
 def finished_state(checkpoint: str | None) -> TrainerState | None:
@@ -65,14 +73,15 @@ def finished_state(checkpoint: str | None) -> TrainerState | None:
         >>> finished_state(None) is None
         True
     """
-    if checkpoint is None or not (path := Path(checkpoint, TRAINER_STATE_NAME)).is_file():
-        return None
-    state = TrainerState.load_from_json(str(path))
-    return state if 0 < state.max_steps <= state.global_step else None
+    state = _state_in(Path(checkpoint)) if checkpoint else None
+    return state if state and 0 < state.max_steps <= state.global_step else None
 
 
 def identity_of(data: CaptionerArguments, training: CaptionerSFTConfig, model: ModelConfig) -> dict[str, str]:
     """What makes a run the run that it is: a digest of each argument that decides its steps, and of its model's files.
+
+    Of a file it is the size and what stands in places spread over it: other weights differ nearly everywhere, and a
+    copy of the same ones, as a job has that was moved to another machine, is the same.
 
     Example:
         >>> sorted(identity_of(data, training, model))[0]  # doctest: +SKIP
@@ -83,8 +92,7 @@ def identity_of(data: CaptionerArguments, training: CaptionerSFTConfig, model: M
         told |= {name: getattr(arguments, name) for name in names}
     folder = Path(model.model_name_or_path)
     if folder.is_dir():
-        weights = sorted(path for path in folder.glob("*.safetensors"))
-        told["the model's files"] = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in weights]
+        told["the model's files"] = [(path.name, _look_at(path)) for path in sorted(folder.glob("*.safetensors"))]
     return {name: _digest(value) for name, value in told.items()}
 
 
@@ -122,6 +130,28 @@ def write_identity(training: CaptionerSFTConfig, identity: dict[str, str]) -> No
     folder = Path(training.output_dir)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / IDENTITY).write_text(json.dumps(identity, indent=1) + "\n")
+
+
+def _state_in(checkpoint: Path) -> TrainerState | None:
+    try:
+        return TrainerState.load_from_json(str(checkpoint / TRAINER_STATE_NAME))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _step_of(checkpoint: Path) -> int:
+    step = checkpoint.name.rpartition("-")[2]
+    return int(step) if step.isdecimal() else -1
+
+
+def _look_at(file: Path, places: int = 64, length: int = 4096) -> str:
+    size = file.stat().st_size
+    told = hashlib.blake2b(str(size).encode(), digest_size=8)
+    with file.open("rb") as opened:
+        for place in range(places):
+            opened.seek(max(0, size - length) * place // (places - 1))
+            told.update(opened.read(length))
+    return told.hexdigest()
 
 
 def _digest(value: Any) -> str:

@@ -21,6 +21,7 @@ import time
 from pathlib import Path
 
 import torch
+import yaml
 from score import score
 from world import FACTS_OF
 
@@ -68,7 +69,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def started_from(data: Path) -> str:
-    """A digest of the base and of the recipes: what all runs that are compared have in common.
+    """A digest of the base and of what the recipes say: what all runs that are compared have in common.
 
     Example:
         >>> len(started_from(Path("tiny")))  # doctest: +SKIP
@@ -76,7 +77,7 @@ def started_from(data: Path) -> str:
     """
     told = hashlib.blake2b((data / "base" / "model.safetensors").read_bytes(), digest_size=8)
     for path in sorted(HERE.glob("stage*.yaml")):
-        told.update(path.read_bytes())
+        told.update(json.dumps(yaml.safe_load(path.read_text(encoding="utf-8")), sort_keys=True).encode())
     return told.hexdigest()
 
 

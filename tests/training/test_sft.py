@@ -24,6 +24,7 @@ from asid_hf.errors import InputError
 from asid_hf.schema import ATTRIBUTES
 from asid_hf.training.arguments import read_recipe
 from asid_hf.training.freezing import TRAINABLE
+from asid_hf.training.resuming import checkpoint_of
 from asid_hf.training.sft import train
 
 ROOT = Path(__file__).parents[2]
@@ -113,6 +114,24 @@ def test_a_run_that_was_stopped_goes_on_with_the_same_losses(write_recipe: Calla
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
+def test_what_a_run_left_that_was_killed_while_it_saved_is_not_gone_on_with(
+    write_recipe: Callable, caplog: pytest.LogCaptureFixture
+) -> None:
+    recipe = write_recipe(max_steps=3, save_strategy="steps", save_steps=1, resume_from_checkpoint="true")
+    folder = Path(run(recipe).args.output_dir)
+    whole = (folder / "checkpoint-2" / "trainer_state.json").read_text()
+    (folder / "checkpoint-2" / "trainer_state.json").write_text(whole[: len(whole) // 2])
+    (folder / "checkpoint-3" / "trainer_state.json").unlink()
+    training = read_recipe(recipe)[1]
+    assert checkpoint_of(training) == str(folder / "checkpoint-1")
+    assert all(f"{name} is not whole" in caplog.text for name in ("checkpoint-2", "checkpoint-3"))
+    again = run(recipe)
+    assert again.state.global_step == 3 and len(losses(again)) == 3
+    training.resume_from_checkpoint = str(folder / "checkpoint-2" / "nothing")
+    with pytest.raises(InputError, match="no folder of a whole checkpoint"):
+        checkpoint_of(training)
+
+
 def test_a_finished_run_that_is_started_again_trains_no_step(write_recipe: Callable, small: Path) -> None:
     more = {"max_steps": 3, "save_strategy": "steps", "save_steps": 3, "resume_from_checkpoint": "true"}
     recipe = write_recipe(**more)
@@ -134,7 +153,10 @@ def test_a_run_started_otherwise_is_not_gone_on_with(write_recipe: Callable, sma
     with pytest.raises(InputError, match=r"another learning_rate, max_steps\."):
         run(recipe, "--max_steps", "4", "--learning_rate", "0.5")
     run(recipe, "--logging_steps", "2")  # decides no step
-    (base / "model.safetensors").write_bytes((base / "model.safetensors").read_bytes())
+    copied = (base / "model.safetensors").read_bytes()
+    (base / "model.safetensors").write_bytes(copied)
+    run(recipe)  # the same weights, copied anew
+    (base / "model.safetensors").write_bytes(copied[:-1000] + bytes(1000))
     with pytest.raises(InputError, match="the model's files"):
         run(recipe)
     assert run(recipe, "--resume_from_checkpoint", "false").state.global_step == 2
