@@ -190,6 +190,33 @@ def asked_attributes(instruction: str) -> list[str]:
     return [name for name in ATTRIBUTES if name in named]
 
 
+def requested_attributes(instruction: str) -> list[str]:
+    """The attributes that an instruction asks to be told of, where it is one of the known ones and asks for no more.
+
+    Known are those of our pools, short forms of them, and whatever names all eight. A question that only has the name
+    of an attribute in it ("Count the objects.") asks for none.
+
+    Example:
+        >>> requested_attributes("Describe the camera in the video."), requested_attributes("What brand is the camera?")
+        (['camera'], [])
+    """
+    asked = asked_attributes(instruction)
+    if len(asked) == len(ATTRIBUTES) or _KNOWN.fullmatch(" ".join(instruction.split())):
+        return asked
+    return []
+
+
+_NAMED = rf"(?:(?:the|and|{'|'.join(_MENTIONS.values())})[ ,]*)+"
+_SHORT = tuple(f"Describe {{attributes}}{end}." for end in ("", " in the video", " in the video in detail"))
+_KNOWN = re.compile(
+    "|".join(
+        re.escape(text).replace(r"\{attributes\}", rf"\b{_NAMED}").replace(r"\{keys\}", '[a-z_", ]+')
+        for text in (*_SHORT, *ALL, *SINGLE, *SEVERAL, *JSON)
+    ),
+    re.IGNORECASE,
+)
+
+
 def single_asked(instruction: str) -> list[str]:
     """The one attribute that a single-attribute instruction asks for, as a list of one; [] where nobody can tell.
 

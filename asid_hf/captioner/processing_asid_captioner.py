@@ -28,6 +28,8 @@ from .remote_code import AUTO_MAP, CarriesCode
 from .rows import Row, collate, interleaved
 from .sounds import mel_of, mel_tokens
 
+_ENDS = ("<|im_start|>", "<|im_end|>")  # of turns; not every tokenizer counts them among its special tokens
+
 _PART_KEYS = {  # type of a part of a message -> where it may lie in it
     "video": ("video", "path", "url", "bytes"),
     "audio": ("audio", "path", "url", "bytes"),
@@ -264,7 +266,7 @@ class AsidCaptionerProcessor(CarriesCode, Qwen2_5OmniProcessor):
 
     def _check_words(self, text: str) -> None:
         """Refuse words that would end their turn, or stand for a medium."""
-        for token in self.tokenizer.all_special_tokens:
+        for token in {*self.tokenizer.all_special_tokens, *_ENDS}:
             if token in text:
                 raise InputError(f"A message has {token} in its text, which is no word to the model. Take it out.")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import io
 from collections.abc import Sequence
 from contextlib import redirect_stderr
@@ -15,12 +16,9 @@ from trl import ModelConfig, SFTConfig, TrlParser
 from asid_hf.captioner.configuration_asid_captioner import MEDIA
 from asid_hf.errors import InputError
 from asid_hf.media_budget import Budget
+from asid_hf.training.allowed import check_entry, check_model, check_training
 from asid_hf.training.formatting import INSTRUCTIONS
 from asid_hf.training.freezing import TRAINABLE
-
-ENTRY = {"path": str, "name": str, "split": str, "weight": float, "limit": int}
-"""Keys of a dataset with a meaning of their own; all others are arguments of `load_dataset`."""
-
 
 ORDERS = ("group_by_length", "random", "sequential")
 
@@ -100,9 +98,10 @@ class CaptionerArguments:
 
     def __post_init__(self) -> None:
         Budget(**self.media)
+        self.trainable = [self.trainable] if isinstance(self.trainable, str) else self.trainable
         for name in ("datasets", "eval_datasets"):
             for entry in getattr(self, name):
-                _check_entry(name, entry)
+                check_entry(name, entry)
         for name, least in (("eval_rows", 1), ("clip_cache_mb", 0), ("plan_workers", 1), ("sample_captions", 0)):
             if getattr(self, name) < least:
                 raise InputError(f"{name}={getattr(self, name)}. It has to be {least} or more.")
@@ -147,6 +146,9 @@ class CaptionerSFTConfig(SFTConfig):
     )
     learning_rate: float = field(default=2e-5, metadata={"help": "The initial learning rate."})
     lr_scheduler_type: str = field(default="cosine", metadata={"help": "The scheduler of the learning rate."})
+    hub_strategy: str = field(
+        default="end", metadata={"help": "A run is pushed once, when it is done: leave it. Checkpoints are not pushed."}
+    )
 
     def __post_init__(self) -> None:
         if self.train_sampling_strategy not in ORDERS:
@@ -156,6 +158,9 @@ class CaptionerSFTConfig(SFTConfig):
                 raise InputError(f"{name}=true: rows with clips are not packed. Leave it out.")
         if self.remove_unused_columns:
             raise InputError("remove_unused_columns=true would take the clips away. Leave it out.")
+        if str(getattr(self.hub_strategy, "value", self.hub_strategy)) != "end":
+            raise InputError(f"hub_strategy={self.hub_strategy}: a run is pushed once, when it is done. Leave it out.")
+        check_training(self)
         self.dataset_kwargs = {**(self.dataset_kwargs or {}), "skip_prepare_dataset": True}
         self.dataloader_persistent_workers = self.dataloader_persistent_workers and self.dataloader_num_workers > 0
         super().__post_init__()
@@ -180,9 +185,12 @@ def read_recipe(
         >>> read_recipe("recipes/tiny/stage1.yaml")[1].max_steps  # doctest: +SKIP
         600
     """
-    parser = TrlParser((CaptionerArguments, CaptionerSFTConfig, ModelConfig))
+    parser = _parser()
     told = [*([] if config is None else ["--config", str(config)]), *overrides]
-    config = told[told.index("--config") + 1] if "--config" in told[:-1] else "of the command line"
+    told = [word for one in told for word in (one.split("=", 1) if one.startswith("--config=") else [one])]
+    if told and told[-1] == "--config":
+        raise InputError("--config: the path of a recipe is missing.")
+    config = told[told.index("--config") + 1] if "--config" in told else "of the command line"
     errors = io.StringIO()
     try:
         with redirect_stderr(errors):
@@ -202,16 +210,29 @@ def read_recipe(
         raise InputError("No model. Give model_name_or_path: a Qwen2.5-Omni, a captioner, or the stage before.")
     if data.merge_adapter and not model.use_peft:
         raise InputError("merge_adapter: true, but there is no adapter: set use_peft: true, or leave it out.")
+    check_model(model)
+    if data.streaming and training.max_steps <= 0:
+        raise InputError("A stream has no length: set max_steps.")
+    if training.eval_strategy != "no" and not data.eval_datasets:
+        raise InputError(f"eval_strategy: {training.eval_strategy.value} needs eval_datasets. Name some, or set no.")
     return data, training, model
 
 
-def _check_entry(name: str, entry: Any) -> None:
-    if not isinstance(entry, dict) or not isinstance(entry.get("path"), str):
-        raise InputError(f"{name}: {entry!r} is no dataset: give a mapping with `path` and arguments of load_dataset.")
-    for key, kind in ENTRY.items():
-        value = entry.get(key)
-        if value is not None and not isinstance(value, (int, float) if kind is float else kind):
-            raise InputError(f"{name}: {key}={value!r} of {entry['path']} is to be of type {kind.__name__}.")
-    for key in ("weight", "limit"):
-        if entry.get(key) is not None and not 0 < entry[key] < float("inf"):
-            raise InputError(f"{name}: {key}={entry[key]} of {entry['path']} has to be a number over 0.")
+def _parser() -> TrlParser:
+    parser = TrlParser((CaptionerArguments, CaptionerSFTConfig, ModelConfig))
+    parser.allow_abbrev = False  # as little as a YAML does
+    for action in parser._actions:
+        if action.dest in ("datasets", "eval_datasets"):
+            action.type = _json_mapping
+    return parser
+
+
+def _json_mapping(said: str) -> dict:
+    """A dataset on the command line: JSON, or as it stands in a YAML, {path: asid-1m, name: raw}."""
+    try:
+        given = yaml.safe_load(said)
+    except yaml.YAMLError as error:
+        raise argparse.ArgumentTypeError(f"{said!r} is no mapping: {error}") from error
+    if not isinstance(given, dict):
+        raise argparse.ArgumentTypeError(f"{said!r} is no mapping: give {{path: ..., name: ...}}")
+    return given

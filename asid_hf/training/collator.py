@@ -33,6 +33,9 @@ TOLD = "told"
 
 ATTEMPTS = 8  # rows tried in place of one that fails
 
+OF_ITS_BATCH = "of its batch"
+"""A row that fails is replaced by another one of its batch, as where rows come in a stream."""
+
 
 @dataclass
 class BatchReport:
@@ -61,6 +64,14 @@ class BatchReport:
         for name in self.tokens:
             self.tokens[name] += row.tokens[name]
 
+    def add(self, other: BatchReport | None) -> None:
+        """Add what another one counted; None: of a batch that tells nothing."""
+        if other is not None:
+            for name in ("rows", "fitted", "lost", "failed"):
+                setattr(self, name, getattr(self, name) + getattr(other, name))
+            for name, count in other.tokens.items():
+                self.tokens[name] += count
+
 
 class OmniCollator:
     """Makes batches of training rows (see `formatting.training_features`).
@@ -70,8 +81,8 @@ class OmniCollator:
         max_length: most tokens of a row with its clip, which is fitted into it; None: no limit.
         media: of the media budget, what differs from the processor's own: fps, max_frames, frame_pixels, ...
         load_audio_from_video: whether clips are heard.
-        replacements: rows out of which one that fails is replaced; None: the others of its batch. A row that nothing
-            can stand for teaches nothing (no label), so that the batch keeps its size.
+        replacements: rows out of which one that fails is replaced; `OF_ITS_BATCH`: the others of its batch; None: none.
+            A row that nothing stands for teaches nothing (no label), so that the batch keeps its size.
         seed: of the replacements.
         dummy_media: add a picture and a sound that nobody attends to where a batch has none, so that every process
             runs the same modules at every step (else DDP dies, and ZeRO-3 hangs, where one has no sound).
@@ -93,7 +104,7 @@ class OmniCollator:
         max_length: int | None = None,
         media: Mapping[str, Any] | None = None,
         load_audio_from_video: bool = True,
-        replacements: Dataset | None = None,
+        replacements: Dataset | str | None = OF_ITS_BATCH,
         seed: int = 0,
         dummy_media: bool = True,
         cache_bytes: int = 2**28,
@@ -122,10 +133,10 @@ class OmniCollator:
         made = [self._tried(row, report) for row in rows]
         report.lost = made.count(None)
         good = [one for one in made if one is not None]
-        if self.replacements is not None or not good:
-            made = [self._another(row, report) if one is None else one for row, one in zip(rows, made, strict=True)]
-        else:
+        if self.replacements == OF_ITS_BATCH and good:
             made = [good[place % len(good)] if one is None else one for place, one in enumerate(made)]
+        else:
+            made = [self._another(row, report) if one is None else one for row, one in zip(rows, made, strict=True)]
         for row in made:
             report.count(row)
         batch = dict(self.processor.batch(made, padding_side="right"))
@@ -184,7 +195,7 @@ class OmniCollator:
     def _another(self, row: Mapping[str, Any], report: BatchReport) -> Row:
         """A row in place of one that failed, the same one each time."""
         rows = self.replacements
-        for attempt in range(ATTEMPTS if rows is not None else 0):
+        for attempt in range(0 if rows is None or rows == OF_ITS_BATCH else ATTEMPTS):
             place = draw(len(rows), self.seed, row.get("video_id"), *row.get("attributes", ()), attempt)
             made = self._tried(rows[place], report)
             if made is not None:

@@ -7,13 +7,13 @@ of instructions, drawn by video and seed. (The published system prompts of train
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from asid_hf.errors import InputError
-from asid_hf.instructions import ANSWERS, SYSTEM_PROMPT, asked_attributes, clip_id, draw_instruction
-from asid_hf.schema import ATTRIBUTES, list_feature, video_feature
+from asid_hf.instructions import ANSWERS, SYSTEM_PROMPT, clip_id, draw_instruction, requested_attributes
+from asid_hf.schema import canonical_attributes, list_feature, video_feature
 
 if TYPE_CHECKING:
     from datasets import Features
@@ -60,8 +60,9 @@ class Formatting:
     only), or `prompt` and `completion`. A row that lacks something is kept, with the reason in `refused`.
 
     Args:
-        instructions: "pool": instructions are drawn anew from our pools for rows that ask for attributes; "given": they
-            stay as the rows have them.
+        instructions: "pool": instructions are drawn anew from our pools for rows that ask for attributes: those that
+            say so in a column `attributes`, and `messages` whose question is a known instruction (see
+            `instructions.requested_attributes`); "given": they stay as the rows have them.
         seed: of what is drawn.
         system_prompt: the system turn of rows about a clip that have none; "" for none.
 
@@ -78,7 +79,7 @@ class Formatting:
     seed: int = 0
     system_prompt: str = SYSTEM_PROMPT
 
-    version = 2  # raise it with every change of what the rows become: it is part of the cache's fingerprint
+    version = 3  # raise it with every change of what the rows become: it is part of the cache's fingerprint
 
     def __post_init__(self) -> None:
         if self.instructions not in INSTRUCTIONS:
@@ -158,11 +159,22 @@ def _video(row: Mapping[str, Any]) -> dict | None:
         if len(row["videos"]) > 1:
             return None
         given = row["videos"][0]
+    if given is None:
+        given = next((part.get("video") or part.get("path") for part in _video_parts(row)), None)
     if isinstance(given, str):
         given = {"path": given, "bytes": None}
     if isinstance(given, Mapping) and (given.get("path") or given.get("bytes")):
         return {"path": given.get("path"), "bytes": given.get("bytes")}
     return None
+
+
+def _video_parts(row: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    for turns in (row.get("messages"), row.get("prompt")):
+        for turn in turns if isinstance(turns, list | tuple) else ():
+            content = turn.get("content") if isinstance(turn, Mapping) else None
+            for part in content if isinstance(content, list | tuple) else ():
+                if isinstance(part, Mapping) and part.get("type") == "video":
+                    yield part
 
 
 def _turns(row: Mapping[str, Any]) -> list[dict]:
@@ -177,6 +189,9 @@ def _turns(row: Mapping[str, Any]) -> list[dict]:
         raise InputError(f"Rows with the columns {', '.join(map(str, row))} are none to train on. Accepted: {_SHAPES}.")
     if len(row.get("videos") or ()) > 1:
         raise _Refused(f"{len(row['videos'])} clips: a conversation has one at most")
+    for kind in ("image", "images", "audio", "audios"):
+        if (given := row.get(kind)) and not _is_clip(given, _video(row)):
+            raise _Refused(f"it has {kind}: clips and text can be trained on (sound alone is given as its video)")
     return _checked(turns, bool(_video(row)))
 
 
@@ -220,18 +235,28 @@ def _words(content: Any) -> str | None:
     return "".join(parts)
 
 
+def _is_clip(given: Any, clip: Mapping[str, Any] | None) -> bool:
+    """Whether it is the clip itself, as where the sound of a film is named beside it."""
+    only = given[0] if isinstance(given, list | tuple) and len(given) == 1 else given
+    path = only.get("path") if isinstance(only, Mapping) else only
+    return clip is not None and path is not None and path == clip["path"]
+
+
 def _asked(row: Mapping[str, Any], turns: list[dict]) -> tuple[list[str], str]:
     """The attributes that a row asks for, and the form of its answer."""
     answer = turns[-1]["content"]
     form = ANSWERS[1] if _is_json(answer) else ANSWERS[0]
     named = row.get("attributes")
+    if isinstance(named, Mapping):  # of a verified row: what it tells, not what it asks for
+        named = None
     if named is None and "messages" in row and 2 <= len(turns) <= 3:
-        named = asked_attributes(turns[-2]["content"]) if turns[-2]["content"].startswith(VIDEO_TAG) else []
-    return [name for name in ATTRIBUTES if name in set(_listed(named))], form
-
-
-def _listed(named: Any) -> Iterable[str]:
-    return named if isinstance(named, list | tuple) else []
+        named = requested_attributes(turns[-2]["content"].removeprefix(VIDEO_TAG).strip())
+        named = named if turns[-2]["content"].startswith(VIDEO_TAG) else []
+    try:
+        names = [named] if isinstance(named, str) else list(named or ())
+        return list(canonical_attributes(names)) if names else [], form
+    except ValueError as error:
+        raise _Refused(f"its attributes: {error}") from None
 
 
 def _is_json(answer: str) -> bool:

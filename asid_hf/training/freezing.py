@@ -110,13 +110,13 @@ def check_frozen(counts: Iterable[PartCount], lora: bool, named: Sequence[str] =
         raise InputError(f"LoRA lies outside of the language model, in {', '.join(trained)}: name lora_target_modules.")
 
 
-def lora_targets(model: nn.Module, wanted: Sequence[str] | None = None) -> list[str]:
+def lora_targets(model: nn.Module, wanted: Sequence[str] | str | None = None) -> list[str]:
     """Whole names of the language model's linear layers, for LoRA.
 
     Args:
         model: the captioner.
-        wanted: last parts of names, as "q_proj"; None: all. The encoders have layers of the same names, so they are
-            looked for in the language model alone.
+        wanted: last parts of names, as "q_proj"; None, or "all-linear": all. The encoders have layers of the same
+            names, so they are looked for in the language model alone.
 
     Raises:
         InputError: there is none of that name.
@@ -127,6 +127,7 @@ def lora_targets(model: nn.Module, wanted: Sequence[str] | None = None) -> list[
     """
     from torch import nn
 
+    wanted = [wanted] if isinstance(wanted, str) else wanted  # TRL makes one name out of a list of one
     layers = [
         name
         for name, module in model.named_modules()

@@ -177,7 +177,7 @@ def measured(
 
     try:
         loaded = load_processor(str(processor), revision)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise InputError(no_model(str(processor), error)) from error
     measuring = Measuring(
         processor=str(processor),
@@ -200,7 +200,7 @@ def measured(
     return concatenate_datasets([rows.remove_columns("refused"), counts], axis=1)
 
 
-def no_model(name: str, error: OSError) -> str:
+def no_model(name: str, error: Exception) -> str:
     """What to say where a model's files are not there.
 
     Example:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,8 @@ import numpy as np
 import asid_hf  # noqa: F401  (makes load_dataset("asid-1m") known)
 from asid_hf.errors import InputError
 from asid_hf.schema import ATTRIBUTES
-from asid_hf.training.arguments import ENTRY, CaptionerArguments
+from asid_hf.training.allowed import ENTRY
+from asid_hf.training.arguments import CaptionerArguments
 from asid_hf.training.formatting import Formatting, training_features
 
 if TYPE_CHECKING:
@@ -50,21 +52,25 @@ def load_rows(arguments: CaptionerArguments, seed: int = 0) -> Dataset | Iterabl
     return rows
 
 
-def load_held_out(arguments: CaptionerArguments) -> dict[str, Dataset]:
+def load_held_out(arguments: CaptionerArguments) -> tuple[dict[str, Dataset], Counter[str]]:
     """The held-out rows, by what they ask for: one attribute's name, "several", "all", "json" or "general".
 
     Of each kind at most `eval_rows`, drawn by `instruction_seed`.
 
+    Returns:
+        Those rows; and of rows that are none to train on, why and how many.
+
     Example:
-        >>> sorted(load_held_out(arguments))  # doctest: +SKIP
+        >>> sorted(load_held_out(arguments)[0])  # doctest: +SKIP
         ['camera', 'speech']
     """
     from datasets import concatenate_datasets
 
     entries = arguments.eval_datasets
     if not entries:
-        return {}
+        return {}, Counter()
     rows = concatenate_datasets([load_entry({**entry, "streaming": False}, arguments) for entry in entries])
+    refused = Counter(reason for reason in rows["refused"] if reason is not None)
     rows = rows.filter(lambda refused: refused is None, input_columns="refused")
     kinds = [_kind(*row) for row in zip(rows["attributes"], rows["form"], strict=True)]
     places: dict[str, list[int]] = {}
@@ -72,7 +78,7 @@ def load_held_out(arguments: CaptionerArguments) -> dict[str, Dataset]:
         places.setdefault(kind, []).append(place)
     drawn = np.random.default_rng(arguments.instruction_seed)
     places = {kind: sorted(drawn.permutation(own)[: arguments.eval_rows].tolist()) for kind, own in places.items()}
-    return {kind: rows.select(own) for kind, own in sorted(places.items(), key=lambda one: _ORDER[one[0]])}
+    return {kind: rows.select(own) for kind, own in sorted(places.items(), key=lambda one: _ORDER[one[0]])}, refused
 
 
 def load_entry(entry: Mapping[str, Any], arguments: CaptionerArguments) -> Dataset | IterableDataset:
@@ -94,6 +100,8 @@ def load_entry(entry: Mapping[str, Any], arguments: CaptionerArguments) -> Datas
     loading = {"split": entry.get("split", "train"), "streaming": arguments.streaming, **loading}
     try:
         rows = load_dataset(**loading)
+    except StopIteration:
+        raise InputError(f"The dataset {entry['path']} has no rows.") from None
     except (ValueError, OSError, TypeError, DatasetsError) as error:
         cause = f" ({error.__cause__})" if error.__cause__ else ""
         raise InputError(f"The dataset {entry['path']} cannot be loaded: {error}{cause}"[:1000]) from error

@@ -179,10 +179,17 @@ def _reasons(refused: list[str | None], names: list[str]) -> tuple[dict[str, int
 
 
 def _steps(count: int, training: CaptionerSFTConfig, world_size: int) -> tuple[int, float]:
-    """Steps and epochs of a run, as the trainer counts them."""
+    """Steps and epochs of a run, as the trainer counts them.
+
+    Raises:
+        InputError: what is dropped is all.
+    """
     size, whole = training.per_device_train_batch_size, training.dataloader_drop_last
     batches = count // size if whole else math.ceil(count / size)
     own = batches // world_size if whole else math.ceil(batches / world_size)
+    if whole and count and not own:
+        each = f"{world_size} processes with {size} rows each"
+        raise InputError(f"dataloader_drop_last: {count} rows are no whole step of {each}. Leave it out.")
     each = max(1, math.ceil(own / training.gradient_accumulation_steps))
     if training.max_steps > 0:
         return training.max_steps, training.max_steps / each

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from datasets import Dataset
 from asid_hf.training.arguments import read_recipe
 from asid_hf.training.formatting import training_features
 from asid_hf.training.freezing import PartCount, check_frozen, count_parts, table
+from asid_hf.training.held_out import check_held_out, held_out_rows, told
 from asid_hf.training.machines import Machines, read_machines
 from asid_hf.training.memory import MemoryEstimate, estimate_memory, planned_model
 from asid_hf.training.memory_activations import Batch
@@ -27,6 +28,7 @@ class RunPlan:
 
     Attributes:
         plan: of its rows; parts: what is trained; memory: of each process; max_lost: share of rows that may be lost.
+        held_out: held-out rows, by what they ask for; left_out: of those that cannot be read, why and how many.
 
     Example:
         >>> print(plan_run("recipes/tiny/stage1.yaml").render())  # doctest: +SKIP
@@ -36,15 +38,20 @@ class RunPlan:
     parts: list[PartCount]
     memory: MemoryEstimate
     max_lost: float
+    held_out: dict[str, int] = field(default_factory=dict)
+    left_out: dict[str, int] = field(default_factory=dict)
 
     def render(self) -> str:
         """All of it, for people."""
-        return "\n\n".join((self.plan.render(), table(self.parts), self.memory.render()))
+        held_out = [told(self.held_out, self.left_out)] if self.held_out or self.left_out else []
+        return "\n\n".join((self.plan.render(), *held_out, table(self.parts), self.memory.render()))
 
     def to_json(self) -> str:
         """All of it, for programs."""
         parts = {part.part: {"parameters": part.parameters, "trained": part.trained} for part in self.parts}
-        return json.dumps({"plan": self.plan.to_dict(), "parts": parts, "memory": self.memory.to_dict()}, indent=1)
+        held_out = {"rows": self.held_out, "left_out": self.left_out}
+        told = {"plan": self.plan.to_dict(), "held_out": held_out, "parts": parts, "memory": self.memory.to_dict()}
+        return json.dumps(told, indent=1)
 
     def check(self) -> None:
         """Refuse a run that loses more rows than it declares.
@@ -91,8 +98,11 @@ def plan_run(
         training,
         machines.processes,
     )
+    held_out, left_out = held_out_rows(data, training, model)
+    check_held_out(held_out, training)
     captioner = planned_model(data, model)
     parts = count_parts(captioner)
     check_frozen(parts, model.use_peft, data.trainable)
     memory = estimate_memory(captioner, training, model, machines, Batch.of(plan, training))
-    return RunPlan(plan, parts, memory, data.max_lost)
+    counts = {kind: len(own) for kind, own in held_out.items()}
+    return RunPlan(plan, parts, memory, data.max_lost, counts, dict(left_out))

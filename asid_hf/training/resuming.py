@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from datasets import Dataset
 from transformers import TrainerState
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
@@ -22,32 +24,40 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 IDENTITY = "run.json"
-"""In the output folder: digests of what the run was started with."""
+"""In each checkpoint: digests of what its run was started with."""
 
 # What decides the steps; all else (logging, workers, what is pushed) may be changed on the way.
 _STEPS = (
     *("learning_rate", "lr_scheduler_type", "warmup_steps", "max_steps", "num_train_epochs", "max_length", "seed"),
-    *("per_device_train_batch_size", "gradient_accumulation_steps", "train_sampling_strategy", "data_seed", "optim"),
-    *("weight_decay", "adam_beta1", "adam_beta2", "max_grad_norm", "dataloader_drop_last"),
+    *("train_sampling_strategy", "data_seed", "optim", "weight_decay", "adam_beta1", "adam_beta2", "max_grad_norm"),
+    *("dataloader_drop_last", "loss_type", "label_smoothing_factor", "neftune_noise_alpha", "ignore_data_skip"),
 )
 _DATA = (
-    *("datasets", "streaming", "instructions", "instruction_seed", "trainable", "load_audio_from_video"),
+    *("streaming", "trainable", "load_audio_from_video"),
     *("fps", "min_frames", "max_frames", "min_pixels", "frame_pixels", "total_pixels"),
 )
-_MODEL = ("model_name_or_path", "model_revision", "dtype", "use_peft", "lora_r", "lora_alpha", "lora_dropout")
+_MODEL = (
+    *("model_revision", "dtype", "use_peft", "lora_r", "lora_alpha", "lora_dropout", "lora_target_modules"),
+    *("use_rslora", "use_dora"),
+)
 
 
-def checkpoint_of(training: CaptionerSFTConfig) -> str | None:
-    """Where a run goes on: the folder that `resume_from_checkpoint` names; of "true" the last whole one in the output.
+def checkpoint_of(training: CaptionerSFTConfig, identity: Mapping[str, str]) -> str | None:
+    """Where a run goes on: the folder that `resume_from_checkpoint` names; of "true" its last whole one in the output.
 
-    The trainer writes its state last: a folder without one is what a run left that was killed while it saved.
+    The trainer writes its state last: a folder without one is what a run left that was killed while it saved. Of
+    several runs that wrote to one output, each after the other, a run goes on with its own checkpoints alone.
+
+    Args:
+        training: where it writes, and `resume_from_checkpoint`.
+        identity: of `identity_of`.
 
     Raises:
-        InputError: it is not there, or is no whole one.
+        InputError: the folder is not there or not whole, or all that are whole are of a run that was started otherwise.
 
     Example:
         >>> from types import SimpleNamespace as Made
-        >>> checkpoint_of(Made(resume_from_checkpoint=None)) is None
+        >>> checkpoint_of(Made(resume_from_checkpoint=None), {}) is None
         True
     """
     wanted = training.resume_from_checkpoint
@@ -56,11 +66,19 @@ def checkpoint_of(training: CaptionerSFTConfig) -> str | None:
     if str(wanted).lower() != "true":
         if _state_in(Path(wanted)) is None:
             raise InputError(f"resume_from_checkpoint={wanted} is no folder of a whole checkpoint. Give one, or true.")
+        if other := _differs(Path(wanted), identity):
+            raise InputError(_started_otherwise(wanted, other))
         return str(wanted)
+    others = []
     for folder in sorted(Path(training.output_dir).glob(f"{PREFIX_CHECKPOINT_DIR}-*"), key=_step_of, reverse=True):
-        if _state_in(folder) is not None:
+        if _state_in(folder) is None:
+            _log.warning("%s is not whole: the run was ended while it was written. It is not used.", folder)
+        elif other := _differs(folder, identity):
+            others.append((folder, other))
+        else:
             return str(folder)
-        _log.warning("%s is not whole: the run was ended while it was written. It is not used.", folder)
+    if others:
+        raise InputError(_started_otherwise(*others[0]))
     return None
 
 
@@ -77,59 +95,59 @@ def finished_state(checkpoint: str | None) -> TrainerState | None:
     return state if state and 0 < state.max_steps <= state.global_step else None
 
 
-def identity_of(data: CaptionerArguments, training: CaptionerSFTConfig, model: ModelConfig) -> dict[str, str]:
-    """What makes a run the run that it is: a digest of each argument that decides its steps, and of its model's files.
+def identity_of(
+    data: CaptionerArguments, training: CaptionerSFTConfig, model: ModelConfig, rows: Any, processes: int
+) -> dict[str, str]:
+    """What makes a run the run that it is: digests of what decides its steps, of its rows, of its model's files.
 
     Of a file it is the size and what stands in places spread over it: other weights differ nearly everywhere, and a
-    copy of the same ones, as a job has that was moved to another machine, is the same.
+    copy of the same ones, as a job has that was moved to another machine, is the same. So it is with rows: what they
+    say counts, not where they lie.
+
+    Args:
+        data, training, model: the recipe.
+        rows: that are trained on; of a stream the datasets' description stands for them.
+        processes: that train side by side.
 
     Example:
-        >>> sorted(identity_of(data, training, model))[0]  # doctest: +SKIP
+        >>> sorted(identity_of(data, training, model, rows, 1))[0]  # doctest: +SKIP
         'adam_beta1'
     """
     told: dict[str, Any] = {}
     for arguments, names in ((data, _DATA), (training, _STEPS), (model, _MODEL)):
         told |= {name: getattr(arguments, name) for name in names}
+    told["rows of a step"] = training.per_device_train_batch_size * training.gradient_accumulation_steps * processes
+    told["rows"] = _look_at_rows(rows) if isinstance(rows, Dataset) else data.datasets
     folder = Path(model.model_name_or_path)
-    if folder.is_dir():
-        told["the model's files"] = [(path.name, _look_at(path)) for path in sorted(folder.glob("*.safetensors"))]
+    weights = sorted(folder.glob("*.safetensors")) if folder.is_dir() else []
+    told["model"] = [(path.name, _look_at(path)) for path in weights] or model.model_name_or_path
     return {name: _digest(value) for name, value in told.items()}
 
 
-def check_same_run(training: CaptionerSFTConfig, checkpoint: str | None, identity: dict[str, str]) -> None:
-    """Refuse to go on with a run that was started otherwise.
-
-    Args:
-        training: where it writes.
-        checkpoint: from which it goes on; None: it starts.
-        identity: of `identity_of`.
-
-    Raises:
-        InputError: it says what differs.
+def write_identity(checkpoint: Path, identity: Mapping[str, str]) -> None:
+    """Note in the folder of a checkpoint what its run was started with.
 
     Example:
-        >>> check_same_run(training, None, identity)  # doctest: +SKIP
+        >>> write_identity(Path("out/checkpoint-10"), identity)  # doctest: +SKIP
     """
-    note = Path(training.output_dir, IDENTITY)
-    if checkpoint is None or not note.is_file():
-        return
-    had = json.loads(note.read_text())
-    if other := sorted(name for name in identity.keys() | had.keys() if identity.get(name) != had.get(name)):
-        raise InputError(
-            f"{training.output_dir} holds a run that was started with another {', '.join(other)}. Name another "
-            "output_dir, start anew with resume_from_checkpoint: false, or set back what was changed."
-        )
+    checkpoint.mkdir(parents=True, exist_ok=True)
+    (checkpoint / IDENTITY).write_text(json.dumps(dict(identity), indent=1) + "\n")
 
 
-def write_identity(training: CaptionerSFTConfig, identity: dict[str, str]) -> None:
-    """Note in the output folder what a run is started with.
+def _differs(checkpoint: Path, identity: Mapping[str, str]) -> list[str]:
+    """What a checkpoint's run was started with otherwise; nothing where it does not say."""
+    try:
+        had = json.loads((checkpoint / IDENTITY).read_text())
+    except (OSError, ValueError):
+        return []
+    return sorted(name for name in identity.keys() | had.keys() if identity.get(name) != had.get(name))
 
-    Example:
-        >>> write_identity(training, identity)  # doctest: +SKIP
-    """
-    folder = Path(training.output_dir)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / IDENTITY).write_text(json.dumps(identity, indent=1) + "\n")
+
+def _started_otherwise(folder: Any, other: list[str]) -> str:
+    return (
+        f"{folder} is of a run that was started with another {', '.join(other)}. Name another output_dir, start anew "
+        "with resume_from_checkpoint: false, or set back what was changed."
+    )
 
 
 def _state_in(checkpoint: Path) -> TrainerState | None:
@@ -151,6 +169,13 @@ def _look_at(file: Path, places: int = 64, length: int = 4096) -> str:
         for place in range(places):
             opened.seek(max(0, size - length) * place // (places - 1))
             told.update(opened.read(length))
+    return told.hexdigest()
+
+
+def _look_at_rows(rows: Dataset) -> str:
+    told = hashlib.blake2b(digest_size=8)
+    for part in rows.select_columns(["video_id", "messages"]).iter(1000):
+        told.update(json.dumps(part).encode("utf-8", "surrogatepass"))
     return told.hexdigest()
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from itertools import cycle, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from accelerate import PartialState
 from datasets import Dataset
+from safetensors import SafetensorError
 from transformers import set_seed
 from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 
@@ -15,13 +17,15 @@ from asid_hf.captioner import AsidCaptionerForConditionalGeneration, AsidCaption
 from asid_hf.errors import InputError
 from asid_hf.training.arguments import CaptionerArguments, CaptionerSFTConfig
 from asid_hf.training.card import facts_of
-from asid_hf.training.collator import OmniCollator
+from asid_hf.training.collator import OF_ITS_BATCH, OmniCollator
 from asid_hf.training.freezing import check_frozen, count_parts, freeze, lora_targets, table
+from asid_hf.training.held_out import check_held_out, held_out_rows, told
 from asid_hf.training.measuring import no_model
-from asid_hf.training.mixing import load_held_out, load_rows
+from asid_hf.training.mixing import load_rows
 from asid_hf.training.plan import check_plan, keep, make_plan, measured
-from asid_hf.training.resuming import check_same_run, checkpoint_of, finished_state, identity_of, write_identity
+from asid_hf.training.resuming import checkpoint_of, finished_state, identity_of
 from asid_hf.training.samples import SampleCaptions
+from asid_hf.training.starting import check_start
 from asid_hf.training.trainer import CaptionerTrainer
 
 if TYPE_CHECKING:
@@ -47,11 +51,16 @@ def train(data: CaptionerArguments, training: CaptionerSFTConfig, model: ModelCo
         >>> train(*read_recipe("recipes/tiny/stage1.yaml"))  # doctest: +SKIP
     """
     set_seed(training.seed)
-    checkpoint, identity = checkpoint_of(training), identity_of(data, training, model)
-    check_same_run(training, checkpoint, identity)
+    check_start(data, training, model)
     processor = load_processor(data, model)
     rows, plan = planned_rows(data, training, model)
-    held_out = held_out_rows(data, training, model)
+    with PartialState().local_main_process_first():
+        held_out, left_out = held_out_rows(data, training, model)
+    if PartialState().is_main_process and left_out:
+        print(told({kind: len(own) for kind, own in held_out.items()}, left_out), flush=True)
+    check_held_out(held_out, training)
+    identity = identity_of(data, training, model, rows, PartialState().num_processes)
+    checkpoint = checkpoint_of(training, identity)
     captioner = load_captioner(data, model)
     captioner.processor = processor
     lora = lora_config(captioner, model)
@@ -59,16 +68,18 @@ def train(data: CaptionerArguments, training: CaptionerSFTConfig, model: ModelCo
         check_frozen(freeze(captioner, data.trainable), lora=False, named=data.trainable)
     options = {"max_length": training.max_length, "media": data.media, "seed": training.seed}
     options |= {"load_audio_from_video": data.load_audio_from_video, "cache_bytes": data.clip_cache_mb << 20}
+    replacements = rows if isinstance(rows, Dataset) else OF_ITS_BATCH
     trainer = CaptionerTrainer(
         model=captioner,
         args=training,
-        data_collator=OmniCollator(processor, replacements=rows if isinstance(rows, Dataset) else None, **options),
-        eval_collator=OmniCollator(processor, **options),
+        data_collator=OmniCollator(processor, replacements=replacements, **options),
+        eval_collator=OmniCollator(processor, replacements=None, **options),
         train_dataset=rows,
         eval_dataset=held_out or None,
         processing_class=processor,
         peft_config=lora,
         max_lost=data.max_lost,
+        identity=identity,
     )
     parts = count_parts(trainer.model)
     check_frozen(parts, lora=lora is not None, named=data.trainable)
@@ -77,8 +88,6 @@ def train(data: CaptionerArguments, training: CaptionerSFTConfig, model: ModelCo
         print(table(parts), flush=True)
     if held_out and data.sample_captions:
         trainer.add_callback(SampleCaptions(sample_rows(held_out, data), trainer, **sample_options(data)))
-    if PartialState().is_main_process:
-        write_identity(training, identity)
     if finished := finished_state(checkpoint):
         print(f"{checkpoint} has all {finished.max_steps} steps: no step is trained.", flush=True)
         trainer.take_state(checkpoint, finished)
@@ -88,6 +97,8 @@ def train(data: CaptionerArguments, training: CaptionerSFTConfig, model: ModelCo
     trainer.create_model_card()
     if lora is not None and data.merge_adapter:
         save_merged(trainer, model)
+        if os.path.isdir(model.model_name_or_path):  # an adapter over a folder of this machine is of use to nobody else
+            trainer.published = Path(training.output_dir, MERGED)
     if trainer.ended_for:
         raise InputError(trainer.ended_for)
     if training.push_to_hub:
@@ -107,7 +118,7 @@ def load_processor(data: CaptionerArguments, model: ModelConfig) -> AsidCaptione
     """
     try:
         processor = AsidCaptionerProcessor.from_pretrained(model.model_name_or_path, revision=model.model_revision)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise InputError(no_model(model.model_name_or_path, error)) from error
     processor.media = dict(data.media)
     return processor
@@ -116,18 +127,26 @@ def load_processor(data: CaptionerArguments, model: ModelConfig) -> AsidCaptione
 def load_captioner(data: CaptionerArguments, model: ModelConfig) -> AsidCaptionerForConditionalGeneration:
     """The model that a stage starts from: a Qwen2.5-Omni, a captioner, or one with an adapter, which is merged.
 
+    Raises:
+        InputError: it cannot be loaded.
+
     Example:
         >>> load_captioner(data, model).config.media["max_frames"]  # doctest: +SKIP
         768
     """
-    captioner = AsidCaptionerForConditionalGeneration.from_pretrained(
-        model.model_name_or_path,
-        revision=model.model_revision,
-        dtype=model.dtype or "float32",
-        attn_implementation=model.attn_implementation,
-        merge_adapter=True,
-    )
+    name = model.model_name_or_path
+    try:
+        captioner = AsidCaptionerForConditionalGeneration.from_pretrained(
+            name,
+            revision=model.model_revision,
+            dtype=model.dtype or "float32",
+            attn_implementation=model.attn_implementation,
+            merge_adapter=True,
+        )
+    except (OSError, ValueError, ImportError, SafetensorError) as error:
+        raise InputError(f"The model {name} cannot be loaded: {type(error).__name__}: {error}"[:600]) from error
     captioner.config.media = dict(data.media)  # what it was trained with is what it is used with
+    captioner.name_or_path = name  # where an adapter was merged: else the next one would name the base below it
     return captioner
 
 
@@ -135,7 +154,7 @@ def planned_rows(data: CaptionerArguments, training: CaptionerSFTConfig, model: 
     """The rows to train on, each with its length, and the plan; of streams nothing is known before.
 
     Raises:
-        InputError: more of them are lost than `max_lost` allows, or a stream without `max_steps`.
+        InputError: more of them are lost than `max_lost` allows.
 
     Example:
         >>> planned_rows(data, training, model)[1].steps  # doctest: +SKIP
@@ -144,8 +163,6 @@ def planned_rows(data: CaptionerArguments, training: CaptionerSFTConfig, model: 
     with PartialState().local_main_process_first():  # the others read what the first one has cached
         rows = load_rows(data, training.seed)
         if not isinstance(rows, Dataset):
-            if training.max_steps <= 0:
-                raise InputError("A stream has no length: set max_steps.")
             return rows, None
         rows = measured(rows, data, training, model.model_name_or_path, model.model_revision)
     plan = make_plan(rows, data, training, PartialState().num_processes)
@@ -153,24 +170,6 @@ def planned_rows(data: CaptionerArguments, training: CaptionerSFTConfig, model: 
         print(plan.render(), flush=True)
     check_plan(plan, data.max_lost)
     return keep(rows), plan
-
-
-def held_out_rows(data: CaptionerArguments, training: CaptionerSFTConfig, model: ModelConfig) -> dict[str, Dataset]:
-    """The held-out rows that can be read, by what they ask for; how many cannot is told.
-
-    Example:
-        >>> sorted(held_out_rows(data, training, model))  # doctest: +SKIP
-        ['camera', 'speech']
-    """
-    made = {}
-    with PartialState().local_main_process_first():
-        for kind, rows in load_held_out(data).items():
-            good = keep(measured(rows, data, training, model.model_name_or_path, model.model_revision))
-            if len(good) < len(rows) and PartialState().is_main_process:
-                print(f"Of {len(rows)} held-out rows ({kind}) {len(rows) - len(good)} cannot be read.", flush=True)
-            if len(good):
-                made[kind] = good
-    return made
 
 
 def sample_rows(held_out: dict[str, Dataset], data: CaptionerArguments) -> list[dict]:

@@ -3,45 +3,59 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import torch
 from accelerate.utils import gather_object
 from datasets import Dataset
+from huggingface_hub import HfApi
 from peft import PeftModel
-from torch.distributed.tensor import DTensor, Partial
 from transformers import TrainerCallback, TrainerState
-from transformers.trainer import TRAINING_ARGS_NAME
+from transformers.trainer import TRAINER_STATE_NAME, TRAINING_ARGS_NAME
+from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 from trl import SFTTrainer
-from trl.trainer import utils as trl_utils
 
 from asid_hf.captioner import AsidCaptionerForConditionalGeneration
 from asid_hf.training.card import write_card
-from asid_hf.training.collator import TOLD, BatchReport
+from asid_hf.training.collator import IGNORED, TOLD, BatchReport
+from asid_hf.training.head import averaged_head, labelled_positions
 from asid_hf.training.ordering import SeededOrder
+from asid_hf.training.resuming import write_identity
 
 FAILED = "failed_clips.jsonl"
-LEAST_FAILED = 10  # rows that may fail in any case before a run ends for it
+LEAST_FAILED = 10  # rows that may fail in any case before a run ends for it, but for half of a whole run
+NOT_PUSHED = ("_*", "checkpoint-*", "runs/*", "*events.out.tfevents*")  # what tells of this machine
+
+
+@dataclass
+class HeldOut:
+    """What one process saw of held-out rows: the sum of the losses of their tokens, how many, and what failed."""
+
+    loss: float = 0.0
+    tokens: int = 0
+    failed: list[dict[str, str]] = field(default_factory=list)
 
 
 class CaptionerTrainer(SFTTrainer):
     """Trains an ASID-Captioner on training rows (see `formatting.training_features`).
 
     Beside what TRL logs: tokens of each modality, rows that were fitted, rows that failed and were replaced (named in
-    `failed_clips.jsonl`). Where more than `max_lost` of the rows fail, the run saves a checkpoint and ends.
+    `failed_clips.jsonl`). Where more than `max_lost` of the rows fail, the run saves a checkpoint and ends. A held-out
+    loss is the mean over all tokens, whatever the batches and processes are; rows that fail are left out and named.
 
     Args:
         max_lost: that share.
         eval_collator: makes the batches of held-out rows; None: as those of the others.
         facts: what the model card tells beside the log, see `card.render_card`.
+        identity: what the run was started with, see `resuming.identity_of`; it is noted in each checkpoint.
         **kwargs: of `SFTTrainer`.
 
     Attributes:
         ended_for: why the run ended before its last step, or None.
+        published: the folder that is pushed; None: the output folder.
 
     Example:
         >>> CaptionerTrainer(model=model, args=training, train_dataset=rows, ...).train()  # doctest: +SKIP
@@ -50,11 +64,20 @@ class CaptionerTrainer(SFTTrainer):
     _tag_names = ["trl", "sft", "asid-captioner"]  # noqa: RUF012  (TRL has it so)
 
     def __init__(
-        self, *, max_lost: float = 1.0, facts: dict[str, Any] | None = None, eval_collator: Any = None, **kwargs: Any
+        self,
+        *,
+        max_lost: float = 1.0,
+        facts: dict[str, Any] | None = None,
+        eval_collator: Any = None,
+        identity: Mapping[str, str] | None = None,
+        **kwargs: Any,
     ) -> None:
         self.max_lost, self.facts, self.eval_collator = max_lost, facts or {}, eval_collator
+        self.identity = dict(identity or {})
         self.ended_for: str | None = None
-        self._new, self._seen, self._lost = BatchReport(), 0, 0
+        self.published: Path | None = None
+        self._new, self._seen, self._lost, self._last = BatchReport(), 0, 0, ""
+        self._held, self._named = HeldOut(), set[str]()
         self._order: SeededOrder | None = None
         super().__init__(**kwargs)
         self.add_callback(_Epochs(self))
@@ -64,41 +87,75 @@ class CaptionerTrainer(SFTTrainer):
     ) -> Any:
         """As TRL's; the report of the batch is taken out and counted."""
         report = inputs.pop(TOLD, None)
-        if report is not None and self.model.training:
-            self._new.rows += report.rows
-            self._new.fitted += report.fitted
-            self._new.failed += report.failed
-            self._new.lost += report.lost
-            for name, count in report.tokens.items():
-                self._new.tokens[name] += count
+        if self.model.training:
+            self._new.add(report)
+        else:
+            inputs = {**inputs, "labels": self._without_fill(inputs["labels"])}
         with labelled_positions(), averaged_head(self.accelerator.unwrap_model(self.model)):
-            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+            made = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        if not self.model.training:
+            self._held.failed += report.failed if report is not None else []
+            if tokens := int((inputs["labels"][:, 1:] != IGNORED).sum()):
+                self._held.loss += (made[0] if return_outputs else made).item() * tokens
+                self._held.tokens += tokens
+        return made
+
+    def _without_fill(self, labels: torch.Tensor) -> torch.Tensor:
+        """Held-out labels without those of rows that only fill up the last batch, so that each process has as many."""
+        loader = self.accelerator.gradient_state
+        if not (loader.in_dataloader and loader.end_of_dataloader and loader.remainder > 0):
+            return labels
+        own = max(0, loader.remainder - self.accelerator.process_index * len(labels))
+        return torch.cat([labels[:own], torch.full_like(labels[own:], IGNORED)])
+
+    def evaluation_loop(self, *args: Any, **kwargs: Any) -> Any:
+        """As transformers', whose loss is a mean of the batches' means; where no row could be read there is none."""
+        self._held = HeldOut()
+        output = super().evaluation_loop(*args, **kwargs)
+        prefix = kwargs.get("metric_key_prefix", "eval")
+        parts = gather_object([self._held]) if self.accelerator.num_processes > 1 else [self._held]
+        tokens = sum(part.tokens for part in parts)
+        output.metrics.pop(f"{prefix}_loss", None)
+        if tokens:
+            output.metrics[f"{prefix}_loss"] = sum(part.loss for part in parts) / tokens
+        failed = {one["video_id"]: {"held_out": prefix, **one} for part in parts for one in part.failed}
+        output.metrics[f"{prefix}_rows/failed"] = len(failed)
+        self._name([one for name, one in failed.items() if f"{prefix} {name}" not in self._named])
+        self._named |= {f"{prefix} {name}" for name in failed}
+        return output
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """As TRL's, with what became of the rows since the last time."""
         if ("loss" in logs and self.model.training) or "train_loss" in logs:
-            logs |= self._told()
+            logs |= self._told(at_its_end="train_loss" in logs)
         super().log(logs, start_time)
 
-    def _told(self) -> dict[str, float]:
+    def _told(self, at_its_end: bool) -> dict[str, float]:
         """What became of the rows of all processes since the last time; ends a run in which too many fail."""
         reports = gather_object([self._new]) if self.accelerator.num_processes > 1 else [self._new]
         self._new = BatchReport()
-        rows = sum(report.rows for report in reports)
-        failed = [one for report in reports for one in report.failed]
-        self._seen, self._lost = self._seen + rows, self._lost + sum(report.lost for report in reports)
+        new = BatchReport()
+        for report in reports:
+            new.add(report)
+        self._seen, self._lost = self._seen + new.rows, self._lost + new.lost
+        self._last = new.failed[-1]["message"] if new.failed else self._last
+        self._name(new.failed)
+        allowed = min(LEAST_FAILED, self._seen // 2) if at_its_end else LEAST_FAILED
+        if self._lost > max(allowed, self.max_lost * self._seen):
+            self.ended_for = (
+                f"{self._lost} of {self._seen} rows failed, over max_lost={self.max_lost:g}; the last: {self._last} "
+                f"All are in {FAILED} of the output folder. Mend their clips, or raise max_lost, and go on from the "
+                "checkpoint (resume_from_checkpoint: true); without those rows, start anew."
+            )
+            self.control.should_save = self.control.should_training_stop = True
+        told = {f"tokens/{name}": count / new.rows for name, count in new.tokens.items() if new.rows}
+        return {**told, "rows/fitted": new.fitted, "rows/failed": self._lost}
+
+    def _name(self, failed: list[dict[str, str]]) -> None:
+        """Write down which rows failed, and why."""
         if failed and self.is_world_process_zero():
             with Path(self.args.output_dir, FAILED).open("a", encoding="utf-8") as file:
                 file.writelines(json.dumps(one, ensure_ascii=False) + "\n" for one in failed)
-        if self._lost > max(LEAST_FAILED, self.max_lost * self._seen):
-            self.ended_for = (
-                f"{self._lost} of {self._seen} rows failed, over max_lost={self.max_lost:g}; the last: "
-                f"{failed[-1]['message'] if failed else ''} All are in {FAILED} of the output folder. Mend or remove "
-                "them, or raise max_lost, and go on from the checkpoint (resume_from_checkpoint: true)."
-            )
-            self.control.should_save = self.control.should_training_stop = True
-        told = {f"tokens/{name}": sum(r.tokens[name] for r in reports) / max(rows, 1) for name in self._new.tokens}
-        return {**told, "rows/fitted": sum(report.fitted for report in reports), "rows/failed": self._lost}
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         rows = train_dataset if train_dataset is not None else self.train_dataset
@@ -148,57 +205,44 @@ class CaptionerTrainer(SFTTrainer):
         else:
             _set_weights(self.model, self.state.best_model_checkpoint)
 
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        """As transformers', with what the run was started with; what an earlier run left there is no state of it."""
+        if self.is_world_process_zero():
+            folder = Path(self._get_output_dir(trial), f"{PREFIX_CHECKPOINT_DIR}-{self.state.global_step}")
+            (folder / TRAINER_STATE_NAME).unlink(missing_ok=True)
+            write_identity(folder, self.identity)
+        super()._save_checkpoint(model, trial)
+
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         """As transformers', without the pickle of the arguments, which may hold a token and holds folders."""
         super()._save(output_dir, state_dict)
         Path(output_dir or self.args.output_dir, TRAINING_ARGS_NAME).unlink(missing_ok=True)
 
+    def push_to_hub(
+        self, commit_message: str | None = "End of training", blocking: bool = True, token: str | None = None, **_: Any
+    ) -> Any:
+        """Push what is published: the captioner, its processor, code, card; no arguments, event files, checkpoints."""
+        if self.hub_model_id is None:
+            self.init_hf_repo(token=token)
+        self.save_model(_internal_call=True)
+        if not self.is_world_process_zero():
+            return None
+        self.create_model_card()
+        return HfApi().upload_folder(
+            repo_id=self.hub_model_id,
+            folder_path=self.published or self.args.output_dir,
+            commit_message=commit_message,
+            token=token or self.args.hub_token,
+            revision=self.args.hub_revision,
+            run_as_future=not blocking,
+            ignore_patterns=list(NOT_PUSHED),
+        )
+
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """Write the card of the captioner; see `card.write_card`."""
         if self.is_world_process_zero():
-            write_card(Path(self.args.output_dir), self.facts, self.state.log_history)
-
-
-@contextmanager
-def labelled_positions() -> Iterator[None]:
-    """On processors, let the language model's head score only the positions that have a label, as on GPUs.
-
-    TRL's fused head (1.16) scores every position wherever it has no Triton kernel, so that devices which compile for
-    each shape do not compile anew for each batch. Processors do not; of a row that asks for one attribute one position
-    in twenty has a label.
-
-    Example:
-        >>> with labelled_positions(): loss = model(**batch, fused_lm_head=True).loss  # doctest: +SKIP
-    """
-    has_kernel = trl_utils._use_triton
-    trl_utils._use_triton = lambda device: device.type == "cpu" or has_kernel(device)
-    try:
-        yield
-    finally:
-        trl_utils._use_triton = has_kernel
-
-
-@contextmanager
-def averaged_head(model: Any) -> Iterator[None]:
-    """Under FSDP2, let the gradient of the language model's head be the mean over all processes, as all others are.
-
-    TRL's fused head (1.16) gathers the head's weight by itself, and what flows back into it stays in the process: each
-    keeps its own rows' gradient for its own part of the weight. Everywhere else this does nothing.
-
-    Example:
-        >>> with averaged_head(model): loss = model(**batch, fused_lm_head=True).loss  # doctest: +SKIP
-    """
-    head = None if isinstance(model, PeftModel) else model.get_output_embeddings()  # which LoRA does not train
-    weight = getattr(head, "weight", None)
-    if not isinstance(weight, DTensor) or not weight.requires_grad:
-        yield
-        return
-    gathered = weight.full_tensor(grad_placements=[Partial("avg")] * weight.device_mesh.ndim)
-    model.get_output_embeddings = lambda: SimpleNamespace(weight=gathered, bias=None)
-    try:
-        yield
-    finally:
-        del model.get_output_embeddings
+            for folder in {Path(self.args.output_dir), self.published or Path(self.args.output_dir)}:
+                write_card(folder, self.facts, self.state.log_history)
 
 
 def _set_weights(model: AsidCaptionerForConditionalGeneration, folder: str) -> None:

@@ -83,6 +83,24 @@ def recipe(folder: Path, **more: Any) -> Path:
         ({"frame_pixels": 10}, "frame_pixels=10"),
         ({"max_lost": 2}, "max_lost=2"),
         ({"eval_rows": 0}, "eval_rows=0"),
+        ({"eval_datasets": [{"path": "a", "weight": 2}]}, "held-out rows come once"),
+        ({"datasets": [{"path": "a", "streaming": True}]}, "all are streamed, or none|all datasets are streamed"),
+        ({"streaming": True}, "set max_steps"),
+        ({"eval_strategy": "steps", "eval_steps": 1}, "needs eval_datasets"),
+        ({"per_device_train_batch_size": 0}, "per_device_train_batch_size=0"),
+        ({"gradient_accumulation_steps": 0}, "gradient_accumulation_steps=0"),
+        ({"seed": -1}, "seed=-1"),
+        ({"dataloader_num_workers": -1}, "dataloader_num_workers=-1"),
+        ({"dtype": "float33"}, "dtype=float33"),
+        ({"lora_r": 0}, "lora_r=0"),
+        ({"lora_dropout": 2.0}, "lora_dropout=2"),
+        ({"load_in_4bit": True}, "load_in_4bit=True would change nothing"),
+        ({"lora_modules_to_save": ["lm_head"]}, "lora_modules_to_save"),
+        ({"completion_only_loss": False}, "completion_only_loss=False would change nothing"),
+        ({"assistant_only_loss": True}, "assistant_only_loss"),
+        ({"truncation_mode": "keep_end"}, "truncation_mode"),
+        ({"chat_template_path": "a.jinja"}, "chat_template_path"),
+        ({"hub_strategy": "every_save"}, "hub_strategy"),
     ],
 )
 def test_what_is_wrong_with_a_recipe_is_said(tmp_path: Path, more: dict, message: str) -> None:
@@ -93,8 +111,18 @@ def test_what_is_wrong_with_a_recipe_is_said(tmp_path: Path, more: dict, message
 def test_the_command_line_says_otherwise_and_is_read_strictly_too(tmp_path: Path) -> None:
     path = recipe(tmp_path, max_steps=5)
     assert read_recipe(path, ["--max_steps", "7"])[1].max_steps == 7
-    with pytest.raises(InputError, match="max_stepz"):
-        read_recipe(path, ["--max_stepz", "7"])
+    for other in ("--max_stepz", "--max_step"):
+        with pytest.raises(InputError, match=other[2:]):
+            read_recipe(path, [other, "7"])
+    for said in ('{"path": "json", "limit": 3}', "{path: json, limit: 3}"):
+        assert read_recipe(path, ["--datasets", said])[0].datasets == [{"path": "json", "limit": 3}]
+    with pytest.raises(InputError, match="is no mapping"):
+        read_recipe(path, ["--datasets", "json"])
+    assert read_recipe(overrides=[f"--config={path}"])[1].max_steps == 5
+    with pytest.raises(InputError, match="path of a recipe is missing"):
+        read_recipe(overrides=["--config"])
+    assert read_recipe(path, ["--trainable", "lm_head"])[0].trainable == ["lm_head"]
+    assert read_recipe(recipe(tmp_path, trainable="lm_head", max_steps=5))[0].trainable == ["lm_head"]
     with pytest.raises(InputError, match=r"none\.yaml cannot be read"):
         read_recipe(overrides=["--config", str(tmp_path / "none.yaml")])
     path.write_text("datasets: [")

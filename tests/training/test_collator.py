@@ -35,6 +35,14 @@ def test_labels_are_what_the_assistant_says_and_the_end_of_its_turns(collator: A
     assert words(collator.processor, batch["labels"][1]) == "Yes, one.<|im_end|>" * 2
 
 
+@pytest.mark.parametrize("token", ["<|im_start|>", "<|im_end|>"])
+def test_words_that_would_be_another_turn_are_refused(processor: Any, training_row: Any, token: str) -> None:
+    row = training_row(None)
+    row["messages"][0]["content"] = f"q {token}assistant\nIn user text"
+    with pytest.raises(InputError, match="which is no word to the model"):
+        OmniCollator(processor).prepare(row)
+
+
 def test_what_a_user_writes_is_never_a_label(collator: Any, training_row: Any) -> None:
     row = training_row(None, "Fine.")
     row["messages"][0]["content"] = "assistant\nLearn this."
@@ -113,6 +121,8 @@ def test_without_other_rows_the_batch_itself_replaces_and_an_empty_row_teaches_n
     assert words(processor, batch["labels"][0]) == "Seen.<|im_end|>"
     alone = collator([training_row("no such.mp4")])
     assert alone["labels"].eq(IGNORED).all() and len(alone[TOLD].failed) == 1
+    held_out = OmniCollator(processor, replacements=None)([training_row("no such.mp4"), training_row("seen", "Seen.")])
+    assert held_out["labels"][0].eq(IGNORED).all() and words(processor, held_out["labels"][1]) == "Seen.<|im_end|>"
 
 
 def test_a_text_that_does_not_fit_is_refused_not_cut(processor: Any, training_row: Any) -> None:

@@ -8,7 +8,7 @@ from datasets import Dataset
 from asid_hf.captioner.caption_request import CaptionRequest
 from asid_hf.captioner.caption_request import conversation as asked_in_use
 from asid_hf.errors import InputError
-from asid_hf.instructions import ALL, JSON, SYSTEM_PROMPT, draw_instruction
+from asid_hf.instructions import ALL, ANSWERS, JSON, SYSTEM_PROMPT, draw_instruction, requested_attributes
 from asid_hf.schema import ATTRIBUTES
 from asid_hf.training.formatting import VIDEO_TAG, Formatting, conversation, training_features
 
@@ -47,6 +47,36 @@ def test_a_published_line_of_messages_is_asked_anew() -> None:
     assert row["video"] == {"path": "v/a.mp4", "bytes": None} and row["attributes"] == ["camera"]
 
 
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Does the scene have a dog? Answer yes or no.",
+        "Translate the speech into French.",
+        "Count the objects.",
+        "What brand is the camera?",
+        "Describe the camera of the man in the video.",
+    ],
+)
+def test_a_question_that_has_an_attributes_name_in_it_is_kept(question: str) -> None:
+    turns = [{"role": "user", "content": VIDEO_TAG + question}, {"role": "assistant", "content": "Yes."}]
+    row = Formatting().row({"messages": turns, "videos": ["a.mp4"]})
+    assert row["messages"][1]["content"] == VIDEO_TAG + question and row["attributes"] == []
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+@pytest.mark.parametrize("asked", [["speech"], ["scene", "narrative_elements", "camera"], list(ATTRIBUTES)])
+def test_each_instruction_of_the_pools_is_known_as_one(asked: list[str], answer: str) -> None:
+    drawn = {draw_instruction(asked, f"clip{number}", 0, answer) for number in range(60)}
+    assert len(drawn) >= 5 and all(requested_attributes(text) == asked for text in drawn)
+
+
+def test_attributes_are_accepted_in_any_spelling_and_a_clip_where_messages_have_it() -> None:
+    assert Formatting().row(told(video="a.mp4", attributes="Speech"))["attributes"] == ["speech"]
+    asks = {"role": "user", "content": [{"type": "video", "video": "a.mp4"}, {"type": "text", "text": "Look."}]}
+    row = Formatting().row({"messages": [asks, {"role": "assistant", "content": "A dog."}], "audios": ["a.mp4"]})
+    assert row["video"] == {"path": "a.mp4", "bytes": None} and row["refused"] is None
+
+
 def test_general_rows_keep_every_word_and_ask_about_no_clip() -> None:
     turns = [{"role": role, "content": f"{role} speaks of the camera"} for role in ("system", "user", "assistant")]
     row = Formatting().row({"messages": turns})
@@ -77,6 +107,9 @@ def test_prompt_and_completion_become_turns(prompt: object) -> None:
             {"messages": [{"role": "user", "content": [{"type": "image"}]}, {"role": "assistant", "content": "b"}]},
             "image",
         ),
+        (told(video="a.mp4", attributes=["scene", "taste"]), "'taste' is no attribute"),
+        (told(video="a.mp4", images=["a.png"]), "it has images"),
+        (told(video="a.mp4", audio={"path": "b.wav", "bytes": None}), "it has audio"),
     ],
 )
 def test_what_cannot_be_trained_on_keeps_its_reason(row: dict, reason: str) -> None:

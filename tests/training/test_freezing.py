@@ -59,7 +59,8 @@ def test_names_are_whole(captioner: Any) -> None:
 def test_lora_lies_in_the_language_model_alone_whatever_is_named(captioner: Any) -> None:
     assert all(name.startswith("model.language_model.layers.") for name in lora_targets(captioner, ["q_proj"]))
     assert len(lora_targets(captioner)) == 7 * len(lora_targets(captioner, ["q_proj"]))
-    assert lora_targets(captioner, ["all-linear"]) == lora_targets(captioner)
+    assert lora_targets(captioner, ["all-linear"]) == lora_targets(captioner) == lora_targets(captioner, "all-linear")
+    assert lora_targets(captioner, "q_proj") == lora_targets(captioner, ["q_proj"])  # TRL makes a name of a list of one
     with pytest.raises(InputError, match="no fc1"):
         lora_targets(captioner, ["fc1"])
 

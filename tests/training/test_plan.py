@@ -101,6 +101,27 @@ def test_data_without_a_row_and_data_that_cannot_be_read_are_said(write_recipe: 
         plan_run(write_recipe(datasets=[place]))
 
 
+def test_a_plan_refuses_what_the_run_would(write_recipe: Callable, tmp_path: Path) -> None:
+    lines = tmp_path / "lines.jsonl"
+    lines.write_text('{"prompt": "a", "completion": "b"}\n{"prompt": "a", "completion": ""}\n')
+    place = {"path": "json", "data_files": str(lines)}
+    told = plan_run(write_recipe(eval_datasets=[place]))
+    assert (told.held_out, told.left_out) == ({"general": 1}, {"an empty turn": 1})
+    assert "Held out: 1 rows (1 general). Left out, for they cannot be read: 1 an empty turn." in told.render()
+    with pytest.raises(InputError, match="are no whole step"):
+        plan_run(write_recipe(datasets=[place], max_lost=0.5, dataloader_drop_last=True))
+    best = {"eval_strategy": "steps", "eval_steps": 2, "save_strategy": "steps", "save_steps": 2}
+    best |= {"load_best_model_at_end": True}
+    with pytest.raises(InputError, match="give one of eval_general_loss"):
+        plan_run(write_recipe(eval_datasets=[place], **best))
+    lines.write_text('{"prompt": "a", "completion": ""}\n')
+    with pytest.raises(InputError, match="No held-out row can be read"):
+        plan_run(write_recipe(eval_datasets=[place], eval_strategy="steps", eval_steps=2))
+    lines.write_text("")
+    with pytest.raises(InputError, match=r"has no rows|cannot be loaded"):
+        plan_run(write_recipe(datasets=[place]))
+
+
 def test_a_column_of_videos_is_trained_on_as_it_lies(write_recipe: Callable, clips: dict, tmp_path: Path) -> None:
     rows = {"video": [clips["heard"], clips["seen"]], "instruction": ["?"] * 2, "caption": ["A.", "B."]}
     table = Dataset.from_dict(rows).cast_column("video", Video())

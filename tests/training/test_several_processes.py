@@ -28,11 +28,15 @@ SAME = {
     "learning_rate": 3e-3,
     "save_strategy": "steps",
     "save_steps": 2,
+    "eval_strategy": "steps",
+    "eval_steps": 4,
+    "sample_captions": 0,
+    "per_device_eval_batch_size": 2,
 }
 
 
 def launch(recipe: Path, kind: str, *overrides: str) -> tuple[list[float], Path]:
-    """Run the script in two processes, by torchrun or as a configuration says; the losses of its steps, its folder."""
+    """Run the script in two processes, by torchrun or as a configuration says; its losses, its folder."""
     if kind == "torchrun":
         command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", "--master_port=0"]
         command += ["--rdzv_backend=c10d", "--rdzv_endpoint=127.0.0.1:0"]
@@ -47,14 +51,20 @@ def launch(recipe: Path, kind: str, *overrides: str) -> tuple[list[float], Path]
     assert done.returncode == 0, done.stderr[-4000:]
     folder = Path(yaml.safe_load(recipe.read_text())["output_dir"])
     facts = json.loads((folder / "training.json").read_text())
-    return [entry["loss"] for entry in facts["log"] if "loss" in entry], folder
+    return told_losses(facts["log"]), folder
+
+
+def told_losses(log: list[dict]) -> list[float]:
+    """Of each step, and last of the held-out rows: five, which fill no whole batch of two processes."""
+    losses = [entry["loss"] for entry in log if "loss" in entry]
+    return [*losses, *(entry["eval_scene_loss"] for entry in log if "eval_scene_loss" in entry)]
 
 
 @pytest.mark.parametrize(("kind", "again"), [("torchrun", "cpu"), ("fsdp2", "fsdp2")])
 def test_two_processes_have_the_losses_and_weights_of_one_and_go_on_where_they_were(
     kind: str, again: str, write_recipe: Callable, release: Path, one_process: tuple[list[float], Path]
 ) -> None:
-    recipe = write_recipe(**SAME, datasets=[_rows(release)], per_device_train_batch_size=2)
+    recipe = write_recipe(**SAME, **_data(release), per_device_train_batch_size=2)
     losses, folder = launch(recipe, kind)
     assert losses == pytest.approx(one_process[0], abs=2e-4)
     facts = json.loads((folder / "training.json").read_text())
@@ -72,16 +82,17 @@ def one_process(
 ) -> tuple[list[float], Path]:
     """Losses, and the folder, of one process with the same rows a step."""
     folder = tmp_path_factory.mktemp("one")
-    recipe = recipe_at(folder, small, **SAME, datasets=[_rows(release)], per_device_train_batch_size=4)
+    recipe = recipe_at(folder, small, **SAME, **_data(release), per_device_train_batch_size=4)
     trainer = train(*read_recipe(recipe))
-    losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
-    assert len(losses) == 4 and losses[-1] < losses[0] - 0.3
+    losses = told_losses(trainer.state.log_history)
+    assert len(losses) == 5 and losses[3] < losses[0] - 0.3
     return losses, Path(trainer.args.output_dir)
 
 
-def _rows(release: Path) -> dict:
+def _data(release: Path) -> dict:
     """Rows in the order in which they lie: of each four, two in each process, the first of them all without sound."""
-    return {"path": "json", "data_files": str(_lines(release))}
+    rows = {"path": "json", "data_files": str(_lines(release))}
+    return {"datasets": [rows], "eval_datasets": [{**rows, "limit": 5}]}
 
 
 def _lines(release: Path) -> Path:
@@ -92,7 +103,7 @@ def _lines(release: Path) -> Path:
     for number in numbers * 2:
         turns = [
             {"role": "user", "content": "<video>Describe the scene."},
-            {"role": "assistant", "content": "A pattern."},
+            {"role": "assistant", "content": "A pattern." + " It drifts." * (number % 3)},
         ]
         rows.append({"messages": turns, "videos": [str(release / "videos" / f"clip{number:02d}.mp4")]})
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))

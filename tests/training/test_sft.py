@@ -8,7 +8,8 @@ import shutil
 import subprocess
 import sys
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from asid_hf.errors import InputError
 from asid_hf.schema import ATTRIBUTES
 from asid_hf.training.arguments import read_recipe
 from asid_hf.training.freezing import TRAINABLE
+from asid_hf.training.held_out import held_out_rows
 from asid_hf.training.resuming import checkpoint_of
 from asid_hf.training.sft import train
 
@@ -45,6 +47,23 @@ def losses(trainer: Any) -> list[float]:
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
     return AsidCaptionerForConditionalGeneration.from_pretrained(folder).state_dict()
+
+
+@contextmanager
+def broken(videos: Path, count: int) -> Iterator[None]:
+    """The first clips turn out damaged once all rows were looked at."""
+    from asid_hf.training.trainer import CaptionerTrainer
+
+    train_steps = CaptionerTrainer.train
+
+    def break_first(self: Any, *arguments: Any, **options: Any) -> Any:
+        for path in sorted(videos.glob("*.mp4"))[:count]:
+            path.write_bytes(b"lost" * 50)
+        return train_steps(self, *arguments, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(CaptionerTrainer, "train", break_first)
+        yield
 
 
 def test_encoders_are_unchanged_bit_for_bit_and_all_trained_parts_have_changed(
@@ -122,14 +141,46 @@ def test_what_a_run_left_that_was_killed_while_it_saved_is_not_gone_on_with(
     whole = (folder / "checkpoint-2" / "trainer_state.json").read_text()
     (folder / "checkpoint-2" / "trainer_state.json").write_text(whole[: len(whole) // 2])
     (folder / "checkpoint-3" / "trainer_state.json").unlink()
-    training = read_recipe(recipe)[1]
-    assert checkpoint_of(training) == str(folder / "checkpoint-1")
+    training, identity = read_recipe(recipe)[1], json.loads((folder / "checkpoint-1" / "run.json").read_text())
+    assert checkpoint_of(training, identity) == str(folder / "checkpoint-1")
     assert all(f"{name} is not whole" in caplog.text for name in ("checkpoint-2", "checkpoint-3"))
     again = run(recipe)
     assert again.state.global_step == 3 and len(losses(again)) == 3
     training.resume_from_checkpoint = str(folder / "checkpoint-2" / "nothing")
     with pytest.raises(InputError, match="no folder of a whole checkpoint"):
-        checkpoint_of(training)
+        checkpoint_of(training, identity)
+
+
+def test_of_two_runs_in_one_folder_the_second_goes_on_with_its_own_checkpoints(write_recipe: Callable) -> None:
+    recipe = write_recipe(max_steps=3, save_strategy="steps", save_steps=1, resume_from_checkpoint="true")
+    folder = Path(run(recipe).args.output_dir)
+    changed = ("--learning_rate", "0.01")
+    second = run(recipe, *changed, "--resume_from_checkpoint", "false")
+    shutil.rmtree(folder / "checkpoint-3")
+    assert losses(run(recipe, *changed)) == losses(second)
+    shutil.rmtree(folder / "checkpoint-3")
+    with pytest.raises(InputError, match=r"checkpoint-2 is of a run that was started with another learning_rate\."):
+        run(recipe)
+
+
+def test_a_run_goes_on_with_the_rows_that_it_was_started_with_wherever_they_lie(
+    write_recipe: Callable, release: Path, tmp_path: Path
+) -> None:
+    rows = [{"prompt": f"Say {n}.", "completion": f"It is {n}."} for n in range(8)]
+    lines = tmp_path / "lines.jsonl"
+    lines.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    more = {"max_steps": 2, "save_strategy": "steps", "save_steps": 1, "resume_from_checkpoint": "true"}
+    recipe = write_recipe(datasets=[{"path": "json", "data_files": str(lines)}], **more)
+    first = run(recipe)
+    moved = lines.rename(tmp_path / "moved.jsonl")
+    elsewhere = ("--datasets", json.dumps({"path": "json", "data_files": str(moved)}))
+    assert losses(run(recipe, *elsewhere)) == losses(first)
+    moved.write_text("".join(json.dumps(row) + "\n" for row in reversed(rows)))
+    with pytest.raises(InputError, match=r"another rows\."):
+        run(recipe, *elsewhere)
+    moved.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(InputError, match=r"another rows of a step\."):
+        run(recipe, *elsewhere, "--per_device_train_batch_size", "1")
 
 
 def test_a_finished_run_that_is_started_again_trains_no_step(write_recipe: Callable, small: Path) -> None:
@@ -157,7 +208,7 @@ def test_a_run_started_otherwise_is_not_gone_on_with(write_recipe: Callable, sma
     (base / "model.safetensors").write_bytes(copied)
     run(recipe)  # the same weights, copied anew
     (base / "model.safetensors").write_bytes(copied[:-1000] + bytes(1000))
-    with pytest.raises(InputError, match="the model's files"):
+    with pytest.raises(InputError, match=r"another model\."):
         run(recipe)
     assert run(recipe, "--resume_from_checkpoint", "false").state.global_step == 2
 
@@ -197,11 +248,10 @@ def test_held_out_rows_that_cannot_be_read_are_left_out_and_none_is_trained_on(
     place["groups"] = ["finevideo"]
     recipe = write_recipe(eval_datasets=[place], sample_captions=0, max_steps=1)
     data, training, model = read_recipe(recipe)
-    from asid_hf.training.sft import held_out_rows
-
-    assert len(held_out_rows(data, training, model)["all"]) == 11
-    assert "Of 12 held-out rows (all) 1 cannot be read." in capsys.readouterr().out
+    kept, left_out = held_out_rows(data, training, model)
+    assert len(kept["all"]) == 11 and left_out == {"not_media": 1}
     trainer = run(recipe)
+    assert "Held out: 11 rows (11 all). Left out, for they cannot be read: 1 not_media." in capsys.readouterr().out
     assert trainer.get_eval_dataloader(trainer.eval_dataset["all"]).collate_fn.replacements is None
     assert trainer.get_train_dataloader().collate_fn.replacements is not None
 
@@ -215,21 +265,73 @@ def test_rows_that_fail_after_the_last_log_are_named_and_counted(
     recipe = write_recipe(
         datasets=[told], max_steps=2, logging_steps=50, max_lost=1.0, clip_cache_mb=0, dataloader_num_workers=0
     )
-    from asid_hf.training.trainer import CaptionerTrainer
-
-    train_steps = CaptionerTrainer.train
-
-    def break_first(self: Any, *arguments: Any, **options: Any) -> Any:
-        for path in sorted(videos.glob("*.mp4"))[:6]:
-            path.write_bytes(b"lost" * 50)
-        return train_steps(self, *arguments, **options)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(CaptionerTrainer, "train", break_first)
+    with broken(videos, 6):
         trainer = run(recipe)
     failed = (tmp_path / "run" / "failed_clips.jsonl").read_text().splitlines()
     lost = trainer.state.log_history[-1]["rows/failed"]
     assert 0 < lost <= trainer._seen and len(failed) >= lost
+
+
+def test_held_out_clips_that_fail_are_named_and_count_in_no_loss(
+    write_recipe: Callable, release: Path, tmp_path: Path
+) -> None:
+    videos = tmp_path / "videos"
+    shutil.copytree(release / "videos", videos)
+    place = {"path": "asid-1m", "data_dir": str(release), "videos": str(videos), "groups": ["finevideo"]}
+    more = {"eval_strategy": "steps", "eval_steps": 1, "max_steps": 1, "sample_captions": 0, "clip_cache_mb": 0}
+    recipe = write_recipe(eval_datasets=[{**place, "name": "all_attributes"}], **more)
+    with broken(videos, 4):
+        trainer = run(recipe)
+    (told,) = [entry for entry in trainer.state.log_history if "eval_all_rows/failed" in entry]
+    assert told["eval_all_rows/failed"] == 4
+    good = trainer.eval_dataset["all"].select(range(4, 12))
+    assert trainer.evaluate({"all": good})["eval_all_loss"] == pytest.approx(told["eval_all_loss"], rel=1e-5)
+    named = [json.loads(line) for line in (tmp_path / "run" / "failed_clips.jsonl").read_text().splitlines()]
+    assert {(one["video_id"], one["held_out"]) for one in named} == {(f"clip{n:02d}", "eval_all") for n in range(4)}
+    assert len(named) == 4  # though they were looked at once more
+    for path in videos.glob("*.mp4"):
+        path.write_bytes(b"lost" * 50)
+    assert "eval_all_loss" not in trainer.evaluate()
+
+
+def test_a_held_out_loss_is_the_mean_of_all_tokens_whatever_the_batches_are(
+    write_recipe: Callable, tmp_path: Path
+) -> None:
+    lines = tmp_path / "held_out.jsonl"
+    rows = [{"prompt": "Say it.", "completion": "A word " * number} for number in (1, 2, 9, 20, 3)]
+    lines.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    trainer = run(write_recipe(eval_datasets=[{"path": "json", "data_files": str(lines)}], max_steps=1))
+    told = []
+    for trainer.args.per_device_eval_batch_size in (1, 2, 5):
+        told.append(trainer.evaluate()["eval_general_loss"])
+    assert told == pytest.approx([told[0]] * 3, rel=1e-5)
+    batch = trainer.eval_collator(list(trainer.eval_dataset["general"]))
+    batch.pop("told")
+    trainer.model.eval()
+    assert trainer.model(**batch).loss.item() == pytest.approx(told[0], rel=1e-5)
+
+
+def test_a_run_whose_rows_all_fail_does_not_end_well(write_recipe: Callable, release: Path, tmp_path: Path) -> None:
+    videos = tmp_path / "videos"
+    shutil.copytree(release / "videos", videos)
+    place = {"path": "asid-1m", "name": "all_attributes", "data_dir": str(release), "videos": str(videos)}
+    recipe = write_recipe(datasets=[{**place, "limit": 4}], max_steps=3, clip_cache_mb=0)
+    said = r"12 of 12 rows failed, over max_lost=0\.01; the last: .*clip\d\d\.mp4"
+    with broken(videos, 12), pytest.raises(InputError, match=said):
+        run(recipe)
+
+
+def test_an_adapter_over_an_adapter_opens_as_it_was_trained(write_recipe: Callable) -> None:
+    lora = {"use_peft": True, "lora_r": 4, "max_steps": 2, "learning_rate": 0.05}
+    first = run(write_recipe("first", **lora)).args.output_dir
+    second = run(write_recipe("second", **lora, model_name_or_path=first, merge_adapter=True)).args.output_dir
+    opened, below = (
+        AsidCaptionerForConditionalGeneration.from_pretrained(folder, merge_adapter=True).state_dict()
+        for folder in (second, first)
+    )
+    merged = weights(Path(second) / "merged")
+    assert all(torch.allclose(opened[name], merged[name], atol=1e-6) for name in merged)
+    assert any(not torch.allclose(below[name], merged[name], atol=1e-3) for name in merged)
 
 
 def test_held_out_losses_are_told_by_attribute_and_samples_are_written(write_recipe: Callable, release: Path) -> None:
@@ -339,8 +441,9 @@ def test_every_recipe_runs_shrunk(
     assert trainer.state.global_step == 2 and all(loss > 0 for loss in losses(trainer))
 
 
-def test_a_run_is_pushed_with_its_card_and_code_and_without_token_or_folders(
-    write_recipe: Callable, tmp_path: Path, release: Path
+@pytest.mark.parametrize("kind", [{}, {"use_peft": True, "lora_r": 4, "merge_adapter": True}], ids=["whole", "lora"])
+def test_a_run_is_pushed_with_its_card_and_code_and_nothing_of_this_machine(
+    write_recipe: Callable, tmp_path: Path, release: Path, kind: dict
 ) -> None:
     from hub_server import HubServer
 
@@ -349,7 +452,8 @@ def test_a_run_is_pushed_with_its_card_and_code_and_without_token_or_folders(
     clips = [*sorted((release / "videos").glob("*.mp4")), release / "none.mp4"]
     lines.write_text("".join(json.dumps({**row, "video": str(clip)}) + "\n" for clip in clips))
     more = {"datasets": [{"path": "json", "data_files": str(lines)}], "max_lost": 0.5, "max_steps": 1}
-    recipe = write_recipe("made", **more, push_to_hub=True, hub_model_id="me/captioner")
+    more |= {"save_strategy": "steps", "save_steps": 1, "report_to": ["tensorboard"], "hub_token": "hf_secret"}
+    recipe = write_recipe("made", **more, **kind, push_to_hub=True, hub_model_id="me/captioner")
     with HubServer() as hub:
         hub.tokens["hf_secret"] = "me"
         environment = {**os.environ, **hub.environment(tmp_path / "home", token="hf_secret"), "OMP_NUM_THREADS": "1"}
@@ -365,12 +469,16 @@ def test_a_run_is_pushed_with_its_card_and_code_and_without_token_or_folders(
         "processor_config.json",
         "modeling_asid_captioner.py",
     } <= (files.keys())
-    assert "training_args.bin" not in files
-    card = (tmp_path / "made" / "README.md").read_text()
-    assert card.startswith("---") and "# me/captioner" in card
-    for name in ("README.md", "training.json"):
-        text = (tmp_path / "made" / name).read_text()
-        assert "hf_secret" not in text and str(tmp_path) not in text and str(release) not in text
+    assert list((tmp_path / "made" / "runs").rglob("events.out.*"))
+    assert not [name for name in files if name.endswith(".bin") or "events" in name or "checkpoint-" in name]
+    assert "adapter_config.json" not in files  # its base is a folder: the merged copy is what is of use
+    held = {
+        name: blob.content if isinstance(blob.content, bytes) else blob.content.read_bytes()
+        for name, blob in files.items()
+    }
+    assert held["README.md"].startswith(b"---") and b"# me/captioner" in held["README.md"]
+    for secret in ("hf_secret", str(tmp_path), str(release)):
+        assert not [name for name, content in held.items() if secret.encode() in content], secret
 
 
 def test_on_a_processor_the_head_scores_the_positions_with_a_label_and_no_others(
