@@ -63,12 +63,10 @@ def checkpoint_of(training: CaptionerSFTConfig, identity: Mapping[str, str]) -> 
     wanted = training.resume_from_checkpoint
     if not wanted or str(wanted).lower() == "false":
         return None
-    if str(wanted).lower() != "true":
-        if _state_in(Path(wanted)) is None:
-            raise InputError(f"resume_from_checkpoint={wanted} is no folder of a whole checkpoint. Give one, or true.")
-        if other := _differs(Path(wanted), identity):
-            raise InputError(_started_otherwise(wanted, other))
-        return str(wanted)
+    if named := named_checkpoint(training):
+        if other := _differs(named, identity):
+            raise InputError(_started_otherwise(named, other))
+        return str(named)
     others = []
     for folder in sorted(Path(training.output_dir).glob(f"{PREFIX_CHECKPOINT_DIR}-*"), key=_step_of, reverse=True):
         if _state_in(folder) is None:
@@ -80,6 +78,25 @@ def checkpoint_of(training: CaptionerSFTConfig, identity: Mapping[str, str]) -> 
     if others:
         raise InputError(_started_otherwise(*others[0]))
     return None
+
+
+def named_checkpoint(training: CaptionerSFTConfig) -> Path | None:
+    """The folder that `resume_from_checkpoint` names; None where it names none.
+
+    Raises:
+        InputError: it is not there, or not whole.
+
+    Example:
+        >>> from types import SimpleNamespace as Made
+        >>> named_checkpoint(Made(resume_from_checkpoint="true")) is None
+        True
+    """
+    wanted = training.resume_from_checkpoint
+    if not wanted or str(wanted).lower() in ("true", "false"):
+        return None
+    if _state_in(Path(wanted)) is None:
+        raise InputError(f"resume_from_checkpoint={wanted} is no folder of a whole checkpoint. Give one, or true.")
+    return Path(wanted)
 
 
 def finished_state(checkpoint: str | None) -> TrainerState | None:

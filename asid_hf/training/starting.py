@@ -12,6 +12,7 @@ from transformers.integrations import get_reporting_integration_callbacks
 from transformers.utils import is_flash_attn_2_available
 
 from asid_hf.errors import InputError
+from asid_hf.training.resuming import named_checkpoint
 
 if TYPE_CHECKING:
     from trl import ModelConfig
@@ -28,6 +29,7 @@ def check_start(data: CaptionerArguments, training: CaptionerSFTConfig, model: M
     Example:
         >>> check_start(data, training, model)  # doctest: +SKIP
     """
+    named_checkpoint(training)
     _check_output(training, model)
     if model.attn_implementation == "flash_attention_2" and not is_flash_attn_2_available():
         raise InputError("flash_attention_2 is not installed, or there is no GPU: --attn_implementation sdpa.")
