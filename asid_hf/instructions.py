@@ -193,26 +193,33 @@ def asked_attributes(instruction: str) -> list[str]:
 def requested_attributes(instruction: str) -> list[str]:
     """The attributes that an instruction asks to be told of, where it is one of the known ones and asks for no more.
 
-    Known are those of our pools, short forms of them, and whatever names all eight. A question that only has the name
-    of an attribute in it ("Count the objects.") asks for none.
+    Known are those of our pools, short forms of them, and descriptions that name all eight; of several attributes those
+    that name them in our order, in which the answer gives them. A question that only has the name of an attribute in
+    it ("Count the objects.") asks for none.
 
     Example:
         >>> requested_attributes("Describe the camera in the video."), requested_attributes("What brand is the camera?")
         (['camera'], [])
     """
-    asked = asked_attributes(instruction)
-    if len(asked) == len(ATTRIBUTES) or _KNOWN.fullmatch(" ".join(instruction.split())):
-        return asked
-    return []
+    text = " ".join(instruction.split())
+    asked = asked_attributes(text)
+    if len(asked) == len(ATTRIBUTES):
+        return asked if _KNOWN.fullmatch(text) or _DESCRIBE.match(text) else []
+    named = [match.lastgroup for match in _MENTION.finditer(text)]
+    return asked if _KNOWN.fullmatch(text) and named[: len(asked)] == asked else []
 
 
 _NAMED = rf"(?:(?:the|and|{'|'.join(_MENTIONS.values())})[ ,]*)+"
 _SHORT = tuple(f"Describe {{attributes}}{end}." for end in ("", " in the video", " in the video in detail"))
 _KNOWN = re.compile(
     "|".join(
-        re.escape(text).replace(r"\{attributes\}", rf"\b{_NAMED}").replace(r"\{keys\}", '[a-z_", ]+')
+        re.escape(text.rstrip(".")).replace(r"\{attributes\}", rf"\b{_NAMED}").replace(r"\{keys\}", '[a-z_", ]+')
         for text in (*_SHORT, *ALL, *SINGLE, *SEVERAL, *JSON)
-    ),
+    ).join(("(?:", r")\.?")),
+    re.IGNORECASE,
+)
+_DESCRIBE = re.compile(
+    r"(?:please )?(?:describe|caption|give|provide|generate|write|produce|create|compose|watch|summari[sz]e)\b[^?]*$",
     re.IGNORECASE,
 )
 

@@ -379,6 +379,12 @@ class Handler(BaseHTTPRequestHandler):
         sha = repo.commit(files, revision)
         self.send(200, {"success": True, "commitOid": sha, "commitUrl": f"{self.hub.endpoint}/{name}/commit/{sha}"})
 
+    def branch(self, kind: str, name: str, branch: str) -> None:
+        self.writer()
+        repo, sha, _ = self.snapshot(kind, name, "")
+        repo.refs.setdefault(branch, sha)
+        self.send(200, {})
+
     def writer(self) -> str:
         if (user := self.user()) is None:
             raise Refused(401, "", "Invalid credentials in Authorization header")
@@ -447,6 +453,7 @@ ROUTES = (
     ("POST", "/api/validate-yaml", Handler.validate_yaml),
     ("POST", _API + "/preupload/(?P<revision>[^/]+)", Handler.preupload),
     ("POST", _API + "/commit/(?P<revision>[^/]+)", Handler.commit),
+    ("POST", _API + "/branch/(?P<branch>[^/]+)", Handler.branch),
     ("GET", _API, Handler.info),
     ("GET", _API + "/revision/(?P<revision>[^/]+)", Handler.info),
     ("GET", _API + "/tree/(?P<revision>[^/]+)(?:/(?P<path>.+))?", Handler.tree),

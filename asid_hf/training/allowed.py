@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
-import torch
 from trl import ModelConfig
 
 from asid_hf.errors import InputError
@@ -33,13 +32,14 @@ UNUSED_OF_MODEL = {
 }
 """Options of TRL that do nothing here, and why."""
 
+DTYPES = ("auto", "bfloat16", "float16", "float32")
+
 LEAST = {
     "per_device_train_batch_size": 1,
     "per_device_eval_batch_size": 1,
     "gradient_accumulation_steps": 1,
     "dataloader_num_workers": 0,
     "seed": 0,
-    "data_seed": 0,
 }
 
 
@@ -58,8 +58,8 @@ def check_model(model: ModelConfig) -> None:
     _refuse_unused(model, UNUSED_OF_MODEL)
     if model.lora_r < 1 or not 0 <= model.lora_dropout < 1:
         raise InputError(f"lora_r={model.lora_r}, lora_dropout={model.lora_dropout}: 1 or more; from 0 to below 1.")
-    if model.dtype not in (None, "auto") and not isinstance(getattr(torch, model.dtype, None), torch.dtype):
-        raise InputError(f"dtype={model.dtype}. Allowed: auto, bfloat16, float16, float32.")
+    if model.dtype not in (None, *DTYPES):
+        raise InputError(f"dtype={model.dtype}. Allowed: {', '.join(DTYPES)}.")
 
 
 def check_training(training: Any) -> None:
@@ -73,19 +73,21 @@ def check_training(training: Any) -> None:
     """
     _refuse_unused(training, UNUSED)
     for name, least in LEAST.items():
-        if (value := getattr(training, name)) is not None and value < least:
+        if (value := getattr(training, name)) is None or value < least:
             raise InputError(f"{name}={value}. It has to be {least} or more.")
 
 
 def _refuse_unused(arguments: Any, unused: dict[str, str]) -> None:
     defaults = {one.name: one.default for one in fields(arguments)}
     for name, why in unused.items():
-        if getattr(arguments, name) != defaults[name]:
-            raise InputError(f"{name}={getattr(arguments, name)!r} would change nothing: {why}. Leave it out.")
+        value = getattr(arguments, name)
+        filled_in = str(value).startswith("<") and str(value).endswith("_TOKEN>")  # by TRL itself
+        if value not in (defaults[name], None, []) and not filled_in:
+            raise InputError(f"{name}={value!r} would change nothing: {why}. Leave it out.")
 
 
-def check_entry(name: str, entry: Any) -> None:
-    """Refuse an entry of `datasets` or `eval_datasets` that describes none.
+def check_entry(name: str, entry: Any, streaming: bool = False) -> None:
+    """Refuse an entry of `datasets` or `eval_datasets` that describes none; `streaming`: whether the run streams it.
 
     Raises:
         InputError: it says what is wrong.
@@ -99,7 +101,7 @@ def check_entry(name: str, entry: Any) -> None:
         value = entry.get(key)
         if value is not None and not isinstance(value, (int, float) if kind is float else kind):
             raise InputError(f"{name}: {key}={value!r} of {entry['path']} is to be of type {kind.__name__}.")
-    if "streaming" in entry:
+    if "streaming" in entry and bool(entry["streaming"]) != streaming:
         raise InputError(
             f"{name}: streaming of {entry['path']}: all datasets are streamed, or none. Set it for the run."
         )

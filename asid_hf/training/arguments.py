@@ -101,7 +101,7 @@ class CaptionerArguments:
         self.trainable = [self.trainable] if isinstance(self.trainable, str) else self.trainable
         for name in ("datasets", "eval_datasets"):
             for entry in getattr(self, name):
-                check_entry(name, entry)
+                check_entry(name, entry, streaming=self.streaming and name == "datasets")
         for name, least in (("eval_rows", 1), ("clip_cache_mb", 0), ("plan_workers", 1), ("sample_captions", 0)):
             if getattr(self, name) < least:
                 raise InputError(f"{name}={getattr(self, name)}. It has to be {least} or more.")

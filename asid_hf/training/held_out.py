@@ -66,5 +66,6 @@ def check_held_out(held_out: Mapping[str, Dataset], training: CaptionerSFTConfig
         )
     known = [f"eval_{kind}_loss" for kind in held_out]
     best = training.metric_for_best_model
-    if training.load_best_model_at_end and f"eval_{str(best).removeprefix('eval_')}" not in known:
+    looks_for_it = training.load_best_model_at_end or training.save_strategy == "best"
+    if looks_for_it and f"eval_{str(best).removeprefix('eval_')}" not in known:
         raise InputError(f"metric_for_best_model={best}: give one of {', '.join(known)}.")

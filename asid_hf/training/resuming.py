@@ -30,6 +30,7 @@ IDENTITY = "run.json"
 _STEPS = (
     *("learning_rate", "lr_scheduler_type", "warmup_steps", "max_steps", "num_train_epochs", "max_length", "seed"),
     *("train_sampling_strategy", "data_seed", "optim", "weight_decay", "adam_beta1", "adam_beta2", "max_grad_norm"),
+    *("lr_scheduler_kwargs", "optim_args", "adam_epsilon", "bf16", "fp16"),
     *("dataloader_drop_last", "loss_type", "label_smoothing_factor", "neftune_noise_alpha", "ignore_data_skip"),
 )
 _DATA = (
@@ -64,14 +65,14 @@ def checkpoint_of(training: CaptionerSFTConfig, identity: Mapping[str, str]) -> 
     if not wanted or str(wanted).lower() == "false":
         return None
     if named := named_checkpoint(training):
-        if other := _differs(named, identity):
+        if other := _differs(named, identity):  # one that does not say is taken as it is: it was named
             raise InputError(_started_otherwise(named, other))
         return str(named)
     others = []
     for folder in sorted(Path(training.output_dir).glob(f"{PREFIX_CHECKPOINT_DIR}-*"), key=_step_of, reverse=True):
-        if _state_in(folder) is None:
-            _log.warning("%s is not whole: the run was ended while it was written. It is not used.", folder)
-        elif other := _differs(folder, identity):
+        if _state_in(folder) is None or (other := _differs(folder, identity)) is None:
+            _log.warning("%s is not whole: a run was ended while it was written or removed. It is not used.", folder)
+        elif other:
             others.append((folder, other))
         else:
             return str(folder)
@@ -133,8 +134,14 @@ def identity_of(
     told: dict[str, Any] = {}
     for arguments, names in ((data, _DATA), (training, _STEPS), (model, _MODEL)):
         told |= {name: getattr(arguments, name) for name in names}
-    told["rows of a step"] = training.per_device_train_batch_size * training.gradient_accumulation_steps * processes
-    told["rows"] = _look_at_rows(rows) if isinstance(rows, Dataset) else data.datasets
+    together = training.per_device_train_batch_size * training.gradient_accumulation_steps * processes
+    told["rows of a step"] = together
+    if isinstance(rows, Dataset):
+        told["rows"] = _look_at_rows(rows)
+        if len(rows) % together and not training.dataloader_drop_last:
+            told["processes"] = processes  # the last step of an epoch is filled up where there are several
+    else:
+        told["rows"], told["processes"] = data.datasets, processes
     folder = Path(model.model_name_or_path)
     weights = sorted(folder.glob("*.safetensors")) if folder.is_dir() else []
     told["model"] = [(path.name, _look_at(path)) for path in weights] or model.model_name_or_path
@@ -151,12 +158,14 @@ def write_identity(checkpoint: Path, identity: Mapping[str, str]) -> None:
     (checkpoint / IDENTITY).write_text(json.dumps(dict(identity), indent=1) + "\n")
 
 
-def _differs(checkpoint: Path, identity: Mapping[str, str]) -> list[str]:
-    """What a checkpoint's run was started with otherwise; nothing where it does not say."""
+def _differs(checkpoint: Path, identity: Mapping[str, str]) -> list[str] | None:
+    """What a checkpoint's run was started with otherwise; None where it does not say."""
     try:
         had = json.loads((checkpoint / IDENTITY).read_text())
     except (OSError, ValueError):
-        return []
+        return None
+    if not isinstance(had, dict):
+        return None
     return sorted(name for name in identity.keys() | had.keys() if identity.get(name) != had.get(name))
 
 

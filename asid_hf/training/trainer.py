@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 from trl import SFTTrainer
 
 from asid_hf.captioner import AsidCaptionerForConditionalGeneration
+from asid_hf.captioner.remote_code import code_files
 from asid_hf.training.card import write_card
 from asid_hf.training.collator import IGNORED, TOLD, BatchReport
 from asid_hf.training.head import averaged_head, labelled_positions
@@ -27,7 +29,11 @@ from asid_hf.training.resuming import write_identity
 
 FAILED = "failed_clips.jsonl"
 LEAST_FAILED = 10  # rows that may fail in any case before a run ends for it, but for half of a whole run
-NOT_PUSHED = ("_*", "checkpoint-*", "runs/*", "*events.out.tfevents*")  # what tells of this machine
+PUSHED = (  # beside the code; whatever else lies in the output folder may tell of this machine, or of the data
+    *("*.safetensors", "*.safetensors.index.json", "config.json", "generation_config.json", "adapter_config.json"),
+    *("processor_config.json", "preprocessor_config.json", "tokenizer*.json", "special_tokens_map.json"),
+    *("added_tokens.json", "vocab.json", "merges.txt", "chat_template*", "README.md", "training.json"),
+)
 
 
 @dataclass
@@ -169,13 +175,18 @@ class CaptionerTrainer(SFTTrainer):
         return self._order
 
     def get_eval_dataloader(self, eval_dataset: Any = None) -> Any:
-        """As transformers', with the collator of held-out rows: none of them becomes a row that is trained on."""
-        own = self.data_collator
-        self.data_collator = self.eval_collator or own
+        """As transformers', with the collator of held-out rows, none of which is dropped, or trained on."""
+        own, drops = self.data_collator, self.args.dataloader_drop_last
+        self.data_collator, self.args.dataloader_drop_last = self.eval_collator or own, False
         try:
             return super().get_eval_dataloader(eval_dataset)
         finally:
-            self.data_collator = own
+            self.data_collator, self.args.dataloader_drop_last = own, drops
+
+    def _determine_best_metric(self, metrics: dict[str, float], trial: Any) -> bool:
+        """As transformers'; where no held-out row could be read, it is no better."""
+        name = f"eval_{str(self.args.metric_for_best_model).removeprefix('eval_')}"
+        return name in metrics and super()._determine_best_metric(metrics, trial)
 
     def take_state(self, checkpoint: str, state: TrainerState) -> None:
         """Be where a run has ended: its weights and its log, without a step.
@@ -221,21 +232,25 @@ class CaptionerTrainer(SFTTrainer):
     def push_to_hub(
         self, commit_message: str | None = "End of training", blocking: bool = True, token: str | None = None, **_: Any
     ) -> Any:
-        """Push what is published: the captioner, its processor, code, card; no arguments, event files, checkpoints."""
+        """Push the captioner, its processor, code and card, and nothing else that lies in the folder."""
         if self.hub_model_id is None:
             self.init_hf_repo(token=token)
         self.save_model(_internal_call=True)
         if not self.is_world_process_zero():
             return None
         self.create_model_card()
-        return HfApi().upload_folder(
+        folder, hub = Path(self.published or self.args.output_dir), HfApi(token=token or self.args.hub_token)
+        if self.args.hub_revision:
+            hub.create_branch(self.hub_model_id, branch=self.args.hub_revision, exist_ok=True)
+        allowed = [*PUSHED, *code_files()]
+        return hub.upload_folder(
             repo_id=self.hub_model_id,
-            folder_path=self.published or self.args.output_dir,
+            folder_path=folder,
             commit_message=commit_message,
-            token=token or self.args.hub_token,
             revision=self.args.hub_revision,
             run_as_future=not blocking,
-            ignore_patterns=list(NOT_PUSHED),
+            allow_patterns=[file.name for file in folder.iterdir() if any(fnmatch(file.name, one) for one in allowed)],
+            ignore_patterns=["*/*"],
         )
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,7 @@ def recipe(folder: Path, **more: Any) -> Path:
         ({"per_device_train_batch_size": 0}, "per_device_train_batch_size=0"),
         ({"gradient_accumulation_steps": 0}, "gradient_accumulation_steps=0"),
         ({"seed": -1}, "seed=-1"),
+        ({"seed": None}, "seed=None"),
         ({"dataloader_num_workers": -1}, "dataloader_num_workers=-1"),
         ({"dtype": "float33"}, "dtype=float33"),
         ({"lora_r": 0}, "lora_r=0"),
@@ -128,6 +130,12 @@ def test_the_command_line_says_otherwise_and_is_read_strictly_too(tmp_path: Path
     path.write_text("datasets: [")
     with pytest.raises(InputError, match=r"recipe\.yaml: while parsing"):
         read_recipe(overrides=["--config", str(path)])
+
+
+def test_options_that_ask_for_nothing_are_no_fault(tmp_path: Path) -> None:
+    more = {"pad_to_multiple_of": None, "lora_target_parameters": [], "datasets": [{"path": "a", "streaming": False}]}
+    _, training, _ = read_recipe(recipe(tmp_path, **more))
+    assert replace(training).max_length == training.max_length  # TRL has filled in what was None
 
 
 def test_every_argument_has_a_help() -> None:

@@ -55,6 +55,9 @@ def test_a_published_line_of_messages_is_asked_anew() -> None:
         "Count the objects.",
         "What brand is the camera?",
         "Describe the camera of the man in the video.",
+        "Describe the camera, scene in the video.",  # in another order than we would ask in
+        "Rate the scene, characters, objects, actions, narrative elements, speech, camera and emotions.",
+        "Are the scene, characters, objects, actions, narrative, speech, camera and emotions shown? Yes or no.",
     ],
 )
 def test_a_question_that_has_an_attributes_name_in_it_is_kept(question: str) -> None:
@@ -68,6 +71,10 @@ def test_a_question_that_has_an_attributes_name_in_it_is_kept(question: str) -> 
 def test_each_instruction_of_the_pools_is_known_as_one(asked: list[str], answer: str) -> None:
     drawn = {draw_instruction(asked, f"clip{number}", 0, answer) for number in range(60)}
     assert len(drawn) >= 5 and all(requested_attributes(text) == asked for text in drawn)
+    assert all(requested_attributes(text.rstrip(".").replace(" ", "  ")) == asked for text in drawn)
+    assert requested_attributes("Describe the speech") == ["speech"]
+    eight = "Generate a caption with scene, characters, objects, actions, narrative, speech, camera and emotions."
+    assert requested_attributes(eight) == list(ATTRIBUTES)
 
 
 def test_attributes_are_accepted_in_any_spelling_and_a_clip_where_messages_have_it() -> None:
