@@ -140,7 +140,12 @@ def clip_id(clip: object) -> str:
         ('a.b', 'c', '')
     """
     path = clip.get("path") if isinstance(clip, dict) else clip
-    return os.path.splitext(os.path.basename(os.fsdecode(path)))[0] if isinstance(path, str | os.PathLike) else ""
+    if not isinstance(path, str | os.PathLike):
+        return ""
+    path = os.fsdecode(path)
+    if path.startswith(("http://", "https://")):
+        path = path.partition("?")[0]  # what follows may be a key
+    return os.path.splitext(os.path.basename(path))[0]
 
 
 def _pool(count: int) -> tuple[str, ...]:

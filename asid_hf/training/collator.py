@@ -188,7 +188,7 @@ class OmniCollator:
             reason = getattr(error, "reason", None) or type(error).__name__
             message = str(error) if isinstance(error, AsidError) else f"{type(error).__name__}: {error}"
             if path := (row.get("video") or {}).get("path"):
-                message = message.replace(path, os.path.basename(path.partition("::")[0]))  # it may be pushed
+                message = message.replace(path, _called(path))
             report.failed.append({"video_id": row.get("video_id") or "", "reason": reason, "message": message[:500]})
             return None
 
@@ -238,3 +238,9 @@ class OmniCollator:
                 f"The chat template does not write turns as <|im_start|>assistant ... <|im_end|>: of the answer "
                 f'"assistant" the labels would be {told!r}. Use the template of Qwen2.5-Omni.'
             )
+
+
+def _called(path: str) -> str:
+    """What a log calls a clip: its file's name, no folder of this machine, and no key behind an address."""
+    address = path.startswith(("http://", "https://"))
+    return os.path.basename(path.partition("?")[0] if address else path.partition("::")[0])

@@ -113,6 +113,12 @@ def test_a_clip_that_fails_is_replaced_by_the_same_row_each_time_and_told(
     )
 
 
+def test_a_key_behind_an_address_is_in_no_report(processor: Any, training_row: Any) -> None:
+    address = "https://host/clips/a.mp4?key=hf_secret.of.mine"
+    (failed,) = OmniCollator(processor)([training_row(address)])[TOLD].failed
+    assert failed["video_id"] == "a" and "hf_secret" not in str(failed) and "a.mp4" in failed["message"]
+
+
 def test_without_other_rows_the_batch_itself_replaces_and_an_empty_row_teaches_nothing(
     processor: Any, training_row: Any, captioner: Any
 ) -> None:
