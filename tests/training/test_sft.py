@@ -450,12 +450,10 @@ def test_every_recipe_runs_shrunk(
     assert trainer.state.global_step == 2 and all(loss > 0 for loss in losses(trainer))
 
 
-@pytest.mark.parametrize(
-    "kind", [{}, {"use_peft": True, "lora_r": 4, "merge_adapter": True, "hub_revision": "next"}], ids=["whole", "lora"]
-)
-def test_a_run_is_pushed_with_its_card_and_code_and_nothing_of_this_machine(
-    write_recipe: Callable, tmp_path: Path, release: Path, kind: dict
+def test_runs_are_pushed_with_card_and_code_and_nothing_of_this_machine(
+    write_recipe: Callable, tmp_path: Path, release: Path
 ) -> None:
+    """A whole model, and an adapter whose base is a folder: the merged copy is what is of use to others."""
     from hub_server import HubServer
 
     lines = tmp_path / "lines.jsonl"
@@ -464,36 +462,44 @@ def test_a_run_is_pushed_with_its_card_and_code_and_nothing_of_this_machine(
     lines.write_text("".join(json.dumps({**row, "video": str(clip)}) + "\n" for clip in clips))
     more = {"datasets": [{"path": "json", "data_files": str(lines)}], "max_lost": 0.5, "max_steps": 1}
     more |= {"save_strategy": "steps", "save_steps": 1, "report_to": ["tensorboard"], "hub_token": "hf_secret"}
-    recipe = write_recipe("made", **more, **kind, push_to_hub=True, hub_model_id="me/captioner")
-    (tmp_path / "made" / "wandb").mkdir(parents=True)
+    lora = {"use_peft": True, "lora_r": 4, "merge_adapter": True, "hub_revision": "next"}
+    kinds = {"whole": ({}, "main"), "lora": (lora, "next")}
+    recipes = [
+        str(write_recipe(name, **more, **kind, push_to_hub=True, hub_model_id=f"me/{name}"))
+        for name, (kind, _) in kinds.items()
+    ]
     for name in (".env", "stage.log", "wandb/debug.log", "wandb/config.json"):
-        (tmp_path / "made" / name).write_text(f"hf_secret {tmp_path}")
+        for kind in kinds:
+            path = tmp_path / kind / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(f"hf_secret {tmp_path}")
+    script = "import sys; from asid_hf.training.arguments import read_recipe; from asid_hf.training.sft import train; "
+    script += "[train(*read_recipe(path)) for path in sys.argv[1:]]"
     with HubServer() as hub:
         hub.tokens["hf_secret"] = "me"
         environment = {**os.environ, **hub.environment(tmp_path / "home", token="hf_secret"), "OMP_NUM_THREADS": "1"}
-        command = [sys.executable, str(ROOT / "recipes" / "sft.py"), "--config", str(recipe)]
+        command = [sys.executable, "-c", script, *recipes]
         done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=250)
         assert done.returncode == 0, done.stderr[-3000:]
-        repo = hub.repos["model", "me/captioner"]
-        files = repo.commits[repo.refs[kind.get("hub_revision", "main")]]
-    assert {
-        "README.md",
-        "training.json",
-        "model.safetensors",
-        "processor_config.json",
-        "modeling_asid_captioner.py",
-    } <= (files.keys())
-    assert list((tmp_path / "made" / "runs").rglob("events.out.*"))
-    assert not [name for name in files if name.endswith(".bin") or "events" in name or "checkpoint-" in name]
+        for name, (_, branch) in kinds.items():
+            repo = hub.repos["model", f"me/{name}"]
+            pushed = {path: _content(blob.content) for path, blob in repo.commits[repo.refs[branch]].items()}
+            _check_pushed(pushed, name)
+            for secret in ("hf_secret", str(tmp_path), str(release)):
+                assert not [path for path, content in pushed.items() if secret.encode() in content], secret
+            assert list((tmp_path / name / "runs").rglob("events.out.*"))
+
+
+def _content(held: bytes | Path) -> bytes:
+    return held if isinstance(held, bytes) else held.read_bytes()
+
+
+def _check_pushed(files: dict[str, bytes], name: str) -> None:
+    assert {"README.md", "training.json", "model.safetensors", "processor_config.json"} <= files.keys()
+    assert "modeling_asid_captioner.py" in files and "adapter_config.json" not in files
+    assert not [path for path in files if path.endswith(".bin") or "events" in path or "checkpoint-" in path]
     assert not files.keys() & {"samples.jsonl", "failed_clips.jsonl", "stage.log", ".env"}
-    assert "adapter_config.json" not in files  # its base is a folder: the merged copy is what is of use
-    held = {
-        name: blob.content if isinstance(blob.content, bytes) else blob.content.read_bytes()
-        for name, blob in files.items()
-    }
-    assert held["README.md"].startswith(b"---") and b"# me/captioner" in held["README.md"]
-    for secret in ("hf_secret", str(tmp_path), str(release)):
-        assert not [name for name, content in held.items() if secret.encode() in content], secret
+    assert files["README.md"].startswith(b"---") and f"# me/{name}".encode() in files["README.md"]
 
 
 def test_on_a_processor_the_head_scores_the_positions_with_a_label_and_no_others(
