@@ -183,7 +183,7 @@ def read_recipe(
 
     Example:
         >>> read_recipe("recipes/tiny/stage1.yaml")[1].max_steps  # doctest: +SKIP
-        600
+        500
     """
     parser = _parser()
     told = [*([] if config is None else ["--config", str(config)]), *overrides]

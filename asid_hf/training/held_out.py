@@ -38,11 +38,11 @@ def held_out_rows(
     return made, left_out
 
 
-def told(counts: Mapping[str, int], left_out: Mapping[str, int]) -> str:
+def render_held_out(counts: Mapping[str, int], left_out: Mapping[str, int]) -> str:
     """How many held-out rows there are, and how many are left out, for people.
 
     Example:
-        >>> told({"scene": 2}, {"not_found": 1})
+        >>> render_held_out({"scene": 2}, {"not_found": 1})
         'Held out: 2 rows (2 scene). Left out, for they cannot be read: 1 not_found.'
     """
     kinds = ", ".join(f"{count} {kind}" for kind, count in counts.items())

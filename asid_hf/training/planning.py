@@ -14,7 +14,7 @@ from datasets import Dataset
 from asid_hf.training.arguments import read_recipe
 from asid_hf.training.formatting import training_features
 from asid_hf.training.freezing import PartCount, check_frozen, count_parts, table
-from asid_hf.training.held_out import check_held_out, held_out_rows, told
+from asid_hf.training.held_out import check_held_out, held_out_rows, render_held_out
 from asid_hf.training.machines import Machines, read_machines
 from asid_hf.training.memory import MemoryEstimate, estimate_memory, planned_model
 from asid_hf.training.memory_activations import Batch
@@ -43,7 +43,7 @@ class RunPlan:
 
     def render(self) -> str:
         """All of it, for people."""
-        held_out = [told(self.held_out, self.left_out)] if self.held_out or self.left_out else []
+        held_out = [render_held_out(self.held_out, self.left_out)] if self.held_out or self.left_out else []
         return "\n\n".join((self.plan.render(), *held_out, table(self.parts), self.memory.render()))
 
     def to_json(self) -> str:
@@ -83,7 +83,7 @@ def plan_run(
 
     Example:
         >>> plan_run("recipes/tiny/stage1.yaml").plan.steps  # doctest: +SKIP
-        600
+        500
     """
     # The precision is the GPUs' own, which need not be here.
     data, training, model = read_recipe(Path(recipe), [*overrides, "--use_cpu", "true"])

@@ -61,13 +61,12 @@ def checkpoint_of(training: CaptionerSFTConfig, identity: Mapping[str, str]) -> 
         >>> checkpoint_of(Made(resume_from_checkpoint=None), {}) is None
         True
     """
-    wanted = training.resume_from_checkpoint
-    if not wanted or str(wanted).lower() == "false":
-        return None
     if named := named_checkpoint(training):
         if other := _differs(named, identity):  # one that does not say is taken as it is: it was named
             raise InputError(_started_otherwise(named, other))
         return str(named)
+    if str(training.resume_from_checkpoint).lower() != "true":
+        return None
     others = []
     for folder in sorted(Path(training.output_dir).glob(f"{PREFIX_CHECKPOINT_DIR}-*"), key=_step_of, reverse=True):
         if _state_in(folder) is None or (other := _differs(folder, identity)) is None:

@@ -19,7 +19,7 @@ from asid_hf.training.arguments import CaptionerArguments, CaptionerSFTConfig
 from asid_hf.training.card import facts_of
 from asid_hf.training.collator import OF_ITS_BATCH, OmniCollator
 from asid_hf.training.freezing import check_frozen, count_parts, freeze, lora_targets, table
-from asid_hf.training.held_out import check_held_out, held_out_rows, told
+from asid_hf.training.held_out import check_held_out, held_out_rows, render_held_out
 from asid_hf.training.measuring import no_model
 from asid_hf.training.mixing import load_rows
 from asid_hf.training.plan import check_plan, keep, make_plan, measured
@@ -57,7 +57,7 @@ def train(data: CaptionerArguments, training: CaptionerSFTConfig, model: ModelCo
     with PartialState().local_main_process_first():
         held_out, left_out = held_out_rows(data, training, model)
     if PartialState().is_main_process and left_out:
-        print(told({kind: len(own) for kind, own in held_out.items()}, left_out), flush=True)
+        print(render_held_out({kind: len(own) for kind, own in held_out.items()}, left_out), flush=True)
     check_held_out(held_out, training)
     identity = identity_of(data, training, model, rows, PartialState().num_processes)
     checkpoint = checkpoint_of(training, identity)

@@ -65,6 +65,6 @@ def _check_push(data: CaptionerArguments, training: CaptionerSFTConfig, model: M
             HfApi(token=training.hub_token).whoami()
         except Exception as error:  # offline, no token, a wrong one: each version of the Hub's client says it otherwise
             raise InputError(
-                f"push_to_hub: the Hub does not let us in ({type(error).__name__}). Log in with `hf auth login`, "
-                "or leave push_to_hub out and push later."
+                f"push_to_hub: the Hub does not let us in: {type(error).__name__}: {str(error)[:300]} Log in with "
+                "`hf auth login`, or leave push_to_hub out and push later."
             ) from error

@@ -38,10 +38,16 @@ PUSHED = (  # beside the code; whatever else lies in the output folder may tell 
 
 @dataclass
 class HeldOut:
-    """What one process saw of held-out rows: the sum of the losses of their tokens, how many, and what failed."""
+    """What one process saw of held-out rows.
+
+    Attributes:
+        loss: summed over tokens; tokens: that have one.
+        lost: rows that failed; failed: {video_id, reason, message} of each of them.
+    """
 
     loss: float = 0.0
     tokens: int = 0
+    lost: int = 0
     failed: list[dict[str, str]] = field(default_factory=list)
 
 
@@ -96,23 +102,26 @@ class CaptionerTrainer(SFTTrainer):
         if self.model.training:
             self._new.add(report)
         else:
-            inputs = {**inputs, "labels": self._without_fill(inputs["labels"])}
+            own = self._own_rows(len(inputs["labels"]))
+            labels = inputs["labels"].clone()
+            labels[own:] = IGNORED
+            inputs = {**inputs, "labels": labels}
         with labelled_positions(), averaged_head(self.accelerator.unwrap_model(self.model)):
             made = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         if not self.model.training:
             self._held.failed += report.failed if report is not None else []
+            self._held.lost += int((labels[:own] == IGNORED).all(dim=1).sum())  # nothing stands for a held-out row
             if tokens := int((inputs["labels"][:, 1:] != IGNORED).sum()):
                 self._held.loss += (made[0] if return_outputs else made).item() * tokens
                 self._held.tokens += tokens
         return made
 
-    def _without_fill(self, labels: torch.Tensor) -> torch.Tensor:
-        """Held-out labels without those of rows that only fill up the last batch, so that each process has as many."""
+    def _own_rows(self, size: int) -> int:
+        """How many rows of a held-out batch of this size there are: others may fill up the last one of a process."""
         loader = self.accelerator.gradient_state
         if not (loader.in_dataloader and loader.end_of_dataloader and loader.remainder > 0):
-            return labels
-        own = max(0, loader.remainder - self.accelerator.process_index * len(labels))
-        return torch.cat([labels[:own], torch.full_like(labels[own:], IGNORED)])
+            return size
+        return min(size, max(0, loader.remainder - self.accelerator.process_index * size))
 
     def evaluation_loop(self, *args: Any, **kwargs: Any) -> Any:
         """As transformers', whose loss is a mean of the batches' means; where no row could be read there is none."""
@@ -124,10 +133,10 @@ class CaptionerTrainer(SFTTrainer):
         output.metrics.pop(f"{prefix}_loss", None)
         if tokens:
             output.metrics[f"{prefix}_loss"] = sum(part.loss for part in parts) / tokens
-        failed = {one["video_id"]: {"held_out": prefix, **one} for part in parts for one in part.failed}
-        output.metrics[f"{prefix}_rows/failed"] = len(failed)
+        output.metrics[f"{prefix}_rows/failed"] = sum(part.lost for part in parts)
+        failed = {json.dumps(one): {"held_out": prefix, **one} for part in parts for one in part.failed}
         self._name([one for name, one in failed.items() if f"{prefix} {name}" not in self._named])
-        self._named |= {f"{prefix} {name}" for name in failed}
+        self._named |= {f"{prefix} {name}" for name in failed}  # each is named once, however often it is looked at
         return output
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:

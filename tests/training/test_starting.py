@@ -23,7 +23,7 @@ from asid_hf.training.starting import check_start
         ({"report_to": ["wandb"]}, "report_to=.*wandb"),
         ({"attn_implementation": "flash_attention_2"}, "--attn_implementation sdpa"),
         ({"resume_from_checkpoint": "no/checkpoint-3"}, "is no folder of a whole checkpoint"),
-        ({"push_to_hub": True}, "the Hub does not let us in"),
+        ({"push_to_hub": True}, r"the Hub does not let us in: \w+: .+ Log in with"),
         ({"push_to_hub": True, "use_peft": True}, "Set merge_adapter: true"),
     ],
 )
